@@ -1,0 +1,1 @@
+"""Prefect block types: endpoints and credentials. Their `open()` returns a casemill object."""

@@ -1,0 +1,1 @@
+"""Casemill: document work in the background, and the truth about it."""

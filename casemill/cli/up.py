@@ -1,0 +1,48 @@
+"""`casemill up`: everything one machine needs, in the foreground."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from casemill.cli.options import Home, PrefectPort, connect_prefect, open_workspace, settings_of, stdout
+from casemill.local.stack import Stack
+
+
+def up(
+    home: Home = None,
+    prefect_port: PrefectPort = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Add a handful of cases with documents and run a batch over them.")
+    ] = False,
+) -> None:
+    """Start Prefect's server with its UI, the deployments and a worker. Ctrl-C stops all of it."""
+    settings = settings_of(home, prefect_port)
+    over = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        if over.is_set():
+            raise KeyboardInterrupt  # asked twice: do not wait for what is under way
+        over.set()
+
+    with Stack(settings, say) as stack:
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGTERM, end)
+        if demo:
+            connect_prefect(settings, stack.api_url)
+            from casemill.local.demo import run_demo  # Prefect is imported after it knows its server
+
+            with open_workspace(settings) as workspace:
+                say(run_demo(workspace))
+        stdout.print(f"\n[bold]Casemill is up.[/bold]  Jobs: [link]{stack.ui_url}/runs[/link]")
+        say(f"Data: {settings.home}    Logs: {settings.logs_folder}")
+        say("Try:  casemill search 'summary judgment'    Stop with Ctrl-C")
+        while not over.wait(1):
+            stack.watch()
+        say("Stopping")
+
+
+def say(sentence: str) -> None:
+    stdout.print(sentence, highlight=False, markup=False)

@@ -1,0 +1,66 @@
+"""Watching a batch until it is over, with a bar for each step."""
+
+import time
+from uuid import UUID
+
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from casemill.cli.options import stderr
+from casemill.db import Database
+from casemill.errors import CasemillError
+from casemill.models.columns import utc_now
+from casemill.operations.batch_progress import (
+    BatchStatus,
+    batch_named,
+    batch_status,
+    ledger,
+    step_progress,
+)
+
+_POLL_SECONDS = 0.5
+_ASK_PREFECT_EVERY = 6  # polls
+
+
+class BatchStopped(CasemillError):
+    """All jobs of the batch are over, and it is not done."""
+
+
+def watch_batch(database: Database, batch_id: UUID) -> BatchStatus:
+    """Returns once every row of the ledger is settled; raises BatchStopped if nobody works on it any more."""
+    from casemill.monitoring.jobs import jobs_of_batch
+
+    with Progress(
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[cases]}"),
+        TimeElapsedColumn(),
+        console=stderr,
+    ) as progress:
+        bars: dict[str, TaskID] = {}
+        polls = 0
+        while True:
+            with database.read() as session:
+                batch = batch_named(session, batch_id)
+                rows = ledger(session, batch_id)
+            for step in step_progress(batch, rows):
+                if step.name not in bars:
+                    bars[step.name] = progress.add_task(step.name, cases="")
+                progress.update(bars[step.name], completed=step.done, total=step.total, cases=step.words)
+            status = batch_status(rows, utc_now())
+            if status in (BatchStatus.COMPLETED, BatchStatus.FAILED):
+                return status
+            polls += 1
+            if polls % _ASK_PREFECT_EVERY == 0:
+                jobs = jobs_of_batch(batch_id)
+                if jobs and all(job.state is not None and job.state.is_final() for job in jobs):
+                    with database.read() as session:
+                        status = batch_status(ledger(session, batch_id), utc_now())
+                    if status in (BatchStatus.COMPLETED, BatchStatus.FAILED):
+                        return status
+                    said = jobs[-1].state.message if jobs[-1].state else None
+                    raise BatchStopped(
+                        f"The jobs of batch {batch_id} are over and it is not done ({said}); "
+                        f"`casemill batch resume {batch_id}` goes on with what is left"
+                    )
+            time.sleep(_POLL_SECONDS)

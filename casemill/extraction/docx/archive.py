@@ -1,0 +1,137 @@
+"""The zip file around a Word document, read within the limits whatever its directory claims."""
+
+import copy
+import struct
+import zipfile
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+import olefile
+
+from casemill.extraction.contract import ExtractionLimits, Reason
+from casemill.extraction.docx.refusal import Refusal
+
+MIB = 1024 * 1024
+MOST_PARTS = 20_000
+"""More files than any document has; each costs a little before it is even read."""
+
+MEMORY_PER_XML = 16
+"""Bytes of memory per byte of XML: measured 10 for the tree, and a few copies on the way to it."""
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_CHUNK = 256 * 1024
+_NOT_A_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, struct.error)
+_UNREADABLE_PART = (*_NOT_A_ZIP, zlib.error)
+_DAMAGED = "the file is damaged or was not uploaded completely; open it in Word, save it and upload it again"
+_PASSWORD = "the document is password-protected; upload a copy without a password"  # noqa: S105  a sentence
+
+
+class Archive:
+    """The parts of a package by name. Names ignore case, as ISO/IEC 29500-2 wants it."""
+
+    def __init__(self, zipped: zipfile.ZipFile, limits: ExtractionLimits) -> None:
+        self._zip = zipped
+        self._limits = limits
+        self._unpacked = 0
+        entries = zipped.infolist()
+        if len(entries) > MOST_PARTS:
+            raise Refusal(
+                Reason.TOO_LARGE, f"the document is a zip of {len(entries):,} files; upload it in parts"
+            )
+        if sum(entry.file_size for entry in entries) > limits.unpacked_mb * MIB:
+            raise Refusal(
+                Reason.TOO_LARGE,
+                f"the document unpacks to more than {limits.unpacked_mb} MiB; "
+                "remove pictures and attachments, or upload it in parts",
+            )
+        self._entries = {_canonical(entry.filename): entry for entry in entries if not entry.is_dir()}
+        self.names = [entry.filename.replace("\\", "/").lstrip("/") for entry in self._entries.values()]
+
+    def __contains__(self, name: str) -> bool:
+        return _canonical(name) in self._entries
+
+    def read(self, name: str) -> bytes | None:
+        """A part's bytes; None where it is missing or damaged.
+
+        A declared size may lie, so the bytes are counted as they come. They are XML to be parsed, and all
+        of them together may not need more memory than the document is allowed.
+        """
+        entry = self._entries.get(_canonical(name))
+        if entry is None:
+            return None
+        if entry.flag_bits & 0x1:
+            raise Refusal(Reason.PASSWORD_PROTECTED, _PASSWORD)
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return None  # forbidden in a package, and zipfile cannot unpack the others in small pieces
+        room = self._room()
+        if entry.file_size > room:
+            raise self._too_large()
+        honest = copy.copy(entry)
+        honest.file_size = 1 << 62  # so that zipfile reads to the real end, which may lie past what we allow
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            with self._zip.open(honest) as stream:
+                while chunk := stream.read(_CHUNK):
+                    size += len(chunk)
+                    if size > room:
+                        raise self._too_large()
+                    chunks.append(chunk)
+        except _UNREADABLE_PART:
+            return None
+        self._unpacked += size
+        return b"".join(chunks)
+
+    def _room(self) -> int:
+        return self._most_xml() - self._unpacked
+
+    def _most_xml(self) -> int:
+        return int(min(self._limits.unpacked_mb, self._limits.memory_mb / MEMORY_PER_XML) * MIB)
+
+    def _too_large(self) -> Refusal:
+        return Refusal(
+            Reason.TOO_LARGE,
+            f"the document's text unpacks to more than {self._most_xml() // MIB} MiB; upload it in parts",
+        )
+
+
+@contextmanager
+def opened(path: Path, limits: ExtractionLimits) -> Generator[Archive]:
+    """The archive at `path`. Raises Refusal for anything that is not a readable zip."""
+    with path.open("rb") as stream:
+        head = stream.read(8)
+        if not head:
+            raise Refusal(Reason.EMPTY_FILE, f"{path.name} is empty; upload it again")
+        if head == _OLE:
+            raise _not_ooxml(path)
+        stream.seek(0)
+        with _zip_of(stream) as zipped:
+            yield Archive(zipped, limits)
+
+
+def _zip_of(stream: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(stream)
+    except _NOT_A_ZIP:
+        raise Refusal(Reason.CORRUPT_FILE, _DAMAGED) from None
+
+
+def _not_ooxml(path: Path) -> Refusal:
+    """What an OLE file is doing here: Word wraps an encrypted document into one ([MS-OFFCRYPTO] 2.3.2)."""
+    try:
+        with cast(Any, olefile).OleFileIO(path) as ole:
+            if ole.exists("EncryptedPackage"):
+                return Refusal(Reason.PASSWORD_PROTECTED, _PASSWORD)
+    except (OSError, ValueError, IndexError, struct.error):
+        return Refusal(Reason.CORRUPT_FILE, _DAMAGED)
+    return Refusal(
+        Reason.CORRUPT_FILE,
+        f"{path.name} is not a .docx file but one in an older format; upload it under its real name, as .doc",
+    )
+
+
+def _canonical(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/").lower()

@@ -1,0 +1,13 @@
+"""Prefect's worker, ending with the process that started it.
+
+python -m casemill.local.prefect_worker POOL
+"""
+
+import sys
+
+from casemill.local.lifeline import end_with_parent
+from casemill.local.prefect_command import run_prefect
+
+if __name__ == "__main__":
+    end_with_parent()
+    run_prefect("worker", "start", "--pool", sys.argv[1], "--type", "process", "--name", "local")

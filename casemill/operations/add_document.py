@@ -1,0 +1,68 @@
+"""Takes a file in: its bytes into storage, its record into the database."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
+
+from casemill.errors import NotFound
+from casemill.extraction.contract import clean_text
+from casemill.extraction.sniff import sniff
+from casemill.models import DocumentModel
+from casemill.storage.contract import file_sha256
+from casemill.workspace import Workspace
+
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """is_new is False where the owner had the same bytes already; that document is kept as it is."""
+
+    document_id: UUID
+    is_new: bool
+
+
+def add_document(
+    workspace: Workspace, model: DocumentModel, owner_id: UUID, path: Path, name: str | None = None
+) -> Added:
+    """Raises NotFound (no such owner) and StorageUnavailable. What the file is worth is found out later."""
+    digest = file_sha256(path)
+    with workspace.database.read() as session:
+        if session.get(model.owner_model, owner_id) is None:
+            raise NotFound(f"No {model.owner_column.removesuffix('_id')} with id {owner_id}")
+    if existing := _same_bytes(workspace, model, owner_id, digest):
+        return Added(existing, is_new=False)
+    document = model(
+        **{model.owner_column: owner_id},
+        name=clean_name(name or path.name),
+        content_type=sniff(path).content_type,
+        size=path.stat().st_size,
+        sha256=digest,
+        storage_key=workspace.documents.put(path, digest),
+    )
+    try:
+        with workspace.database.write() as session:
+            session.add(document)
+    except IntegrityError:
+        # The same file was being added twice at once; the other one came first.
+        existing = _same_bytes(workspace, model, owner_id, digest)
+        if existing is None:
+            raise
+        return Added(existing, is_new=False)
+    return Added(document.id, is_new=True)
+
+
+def clean_name(name: str) -> str:
+    """A name that is safe to store and to show on one line; never used as a path."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return " ".join(clean_text(last).split())[:_LONGEST_NAME] or "unnamed"
+
+
+def _same_bytes(workspace: Workspace, model: DocumentModel, owner_id: UUID, digest: str) -> UUID | None:
+    with workspace.database.read() as session:
+        return session.exec(
+            select(model.id).where(getattr(model, model.owner_column) == owner_id, model.sha256 == digest)
+        ).first()

@@ -1,0 +1,139 @@
+"""What the ledger says of a batch: where it is, what failed, what came of each document."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from casemill.errors import NotFound
+from casemill.extraction.contract import Reason
+from casemill.models import Batch, Case, CaseDocument, CaseStep, ProcessingStatus, StepState
+
+
+class BatchStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """One step over all cases of a batch, measured in cases; a running case counts by its documents."""
+
+    name: str
+    cases: Counter[StepState]
+    done: float
+    total: int
+
+    @property
+    def words(self) -> str:
+        """In how many cases it is in which state, such as "3 completed, 1 failed"."""
+        return ", ".join(f"{self.cases[state]} {state}" for state in StepState if self.cases[state])
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentResult:
+    name: str
+    status: ProcessingStatus
+    reason: Reason | None
+    detail: str | None
+    pages: int | None
+    characters: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    id: UUID
+    name: str
+    steps: dict[str, CaseStep]
+    documents: tuple[DocumentResult, ...]
+
+
+def batch_status(rows: list[CaseStep], now: datetime) -> BatchStatus:
+    """Running while a live claim is held; failed or completed once nothing is left to do."""
+    states = Counter(row.state for row in rows)
+    if any(row.state == StepState.RUNNING and row.lease_until and row.lease_until > now for row in rows):
+        return BatchStatus.RUNNING
+    if states[StepState.PENDING] or states[StepState.RUNNING]:
+        return BatchStatus.PENDING
+    if states[StepState.FAILED] or states[StepState.BLOCKED]:
+        return BatchStatus.FAILED
+    return BatchStatus.COMPLETED
+
+
+def batch_named(session: Session, batch_id: UUID) -> Batch:
+    batch = session.get(Batch, batch_id)
+    if batch is None:
+        raise NotFound(f"No batch {batch_id}; `casemill batch list` shows what there is")
+    return batch
+
+
+def ledger(session: Session, batch_id: UUID) -> list[CaseStep]:
+    return list(
+        session.exec(select(CaseStep).where(CaseStep.batch_id == batch_id).order_by(col(CaseStep.id)))
+    )
+
+
+def step_progress(batch: Batch, rows: list[CaseStep]) -> list[StepProgress]:
+    """Each step of the batch, in order."""
+    found: list[StepProgress] = []
+    for name in batch.steps:
+        mine = [row for row in rows if row.step == name]
+        found.append(
+            StepProgress(
+                name, Counter(row.state for row in mine), sum(_part_done(row) for row in mine), len(mine)
+            )
+        )
+    return found
+
+
+def _part_done(row: CaseStep) -> float:
+    """0 to 1."""
+    if row.state == StepState.PENDING:
+        return 0.0
+    if row.state == StepState.RUNNING:
+        return row.done / row.total if row.total else 0.0
+    return 1.0
+
+
+def case_results(session: Session, batch: Batch) -> list[CaseResult]:
+    """Every case of the batch with its steps and its documents."""
+    results: dict[UUID, CaseResult] = {}
+    rows = session.exec(
+        select(CaseStep, Case.name)
+        .join(Case, col(Case.id) == CaseStep.case_id)
+        .where(CaseStep.batch_id == batch.id)
+        .order_by(Case.name, col(CaseStep.id))
+    ).all()
+    documents = documents_of(session, {row.case_id for row, _ in rows})
+    for row, name in rows:
+        case = results.setdefault(
+            row.case_id, CaseResult(row.case_id, name, {}, tuple(documents.get(row.case_id, ())))
+        )
+        case.steps[row.step] = row
+    return list(results.values())
+
+
+def documents_of(session: Session, case_ids: set[UUID]) -> dict[UUID, list[DocumentResult]]:
+    """The cases' documents without their text, by case, in the order of their names."""
+    found: dict[UUID, list[DocumentResult]] = {}
+    rows = session.exec(
+        select(
+            CaseDocument.case_id,
+            CaseDocument.name,
+            CaseDocument.processing_status,
+            CaseDocument.failure_reason,
+            CaseDocument.failure_detail,
+            CaseDocument.page_count,
+            CaseDocument.characters,
+        )
+        .where(col(CaseDocument.case_id).in_(case_ids))
+        .order_by(CaseDocument.name)
+    )
+    for case_id, *fields in rows:
+        found.setdefault(case_id, []).append(DocumentResult(*fields))
+    return found

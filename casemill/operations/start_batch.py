@@ -1,0 +1,73 @@
+"""Starts a batch: its row and its ledger first, so that nothing of it can be lost."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from casemill.errors import CasemillError, NotFound
+from casemill.models import Batch, Case, CaseStep, StepState
+from casemill.steps.options import BatchOptions
+from casemill.steps.registry import StepRegistry
+
+
+class EmptyBatch(CasemillError):
+    pass
+
+
+def start_batch(
+    session: Session,
+    registry: StepRegistry,
+    case_ids: Sequence[UUID],
+    steps: Sequence[str],
+    options: BatchOptions,
+    *,
+    user_id: UUID | None = None,
+    batch_id: UUID | None = None,
+) -> Batch:
+    """The batch with a pending ledger row for each case and step, prerequisites filled in.
+
+    Given a batch_id that exists already, that batch as it is: a job that is run twice starts one batch.
+    """
+    if batch_id is not None and (existing := session.get(Batch, batch_id)):
+        return existing
+    wanted = list(dict.fromkeys(case_ids))
+    if not wanted:
+        raise EmptyBatch("A batch needs at least one case; choose cases, or import some first")
+    known = set(session.exec(select(Case.id).where(col(Case.id).in_(wanted))))
+    if missing := [str(case) for case in wanted if case not in known]:
+        raise NotFound(f"No case with id {', '.join(missing)}; `casemill case list` shows what there is")
+    plan = registry.plan(steps or list(registry))
+    batch = Batch(
+        id=batch_id or uuid4(),
+        user_id=user_id,
+        steps=[step.name for step in plan],
+        options=options.model_dump(mode="json"),
+    )
+    session.add(batch)
+    session.flush()
+    session.connection().execute(
+        insert(CaseStep),
+        [
+            {"batch_id": batch.id, "case_id": case, "step": step.name, "state": StepState.PENDING}
+            for case in wanted
+            for step in plan
+        ],
+    )
+    return batch
+
+
+def open_cases(session: Session, batch_id: UUID) -> list[UUID]:
+    """Cases of the batch that are not completed, in the order they were chosen."""
+    rows = session.exec(
+        select(CaseStep.case_id)
+        .where(CaseStep.batch_id == batch_id, CaseStep.state != StepState.COMPLETED)
+        .order_by(col(CaseStep.id))
+    )
+    return list(dict.fromkeys(rows))
+
+
+def sharded(case_ids: Sequence[UUID], size: int) -> list[list[UUID]]:
+    """The cases in shards of at most `size`, one for each job."""
+    return [list(case_ids[start : start + size]) for start in range(0, len(case_ids), size)]

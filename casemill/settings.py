@@ -1,0 +1,95 @@
+"""Everything that can be configured, read once at an entry point and passed down."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from casemill.extraction.contract import ExtractionLimits
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """Read from variables named `CASEMILL_...`; nested ones as `CASEMILL_EXTRACTION__SECONDS`."""
+
+    model_config = SettingsConfigDict(env_prefix="CASEMILL_", env_nested_delimiter="__", frozen=True)
+
+    home: Path = Field(
+        default=Path(".casemill"), description="Folder that holds all data of the embedded defaults."
+    )
+    project: Path = Field(default=CHECKOUT, description="Checkout with prefect.yaml, flows and deployments.")
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL, e.g. postgresql+psycopg://...; default: an SQLite file in home.",
+    )
+    documents_block: str | None = Field(
+        default=None,
+        description="Prefect block that keeps documents, as type/name; default: a folder in home.",
+    )
+
+    prefect_port: int = Field(
+        default=4200, ge=1, le=65535, description="Port of the embedded Prefect server."
+    )
+    work_pool: str = Field(default="casemill", description="Prefect work pool that runs the deployments.")
+    jobs_at_once: int = Field(
+        default=10, ge=1, description="Limit of the work pool: jobs of all users together."
+    )
+    jobs_per_user: int = Field(default=3, ge=1, description="Limit of each user's work queue.")
+
+    processes: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Documents one job reads at the same time, each in a process of its own.",
+    )
+    cases_per_job: int = Field(
+        default=25, ge=1, description="Cases of a batch that one job works on; more are sharded."
+    )
+    lease_seconds: float = Field(
+        default=60, gt=0, description="A claim not renewed for this long is taken back: its job is dead."
+    )
+    extraction: ExtractionLimits = Field(default_factory=ExtractionLimits)
+
+    @field_validator("home", "project")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL, with its password: for opening, not for showing."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / 'casemill.db'}"
+
+    @property
+    def documents_folder(self) -> Path:
+        return self.home / "documents"
+
+    @property
+    def search_file(self) -> Path:
+        return self.home / "search.db"
+
+    @property
+    def prefect_home(self) -> Path:
+        return self.home / "prefect"
+
+    @property
+    def logs_folder(self) -> Path:
+        return self.home / "logs"
+
+    def environment(self) -> dict[str, str]:
+        """The variables a child process needs, on top of ours, to read these same settings."""
+        return {
+            "CASEMILL_HOME": str(self.home),
+            "CASEMILL_PROJECT": str(self.project),
+            "CASEMILL_PREFECT_PORT": str(self.prefect_port),
+        }
+
+
+def read_settings(home: Path | None = None, **overrides: object) -> Settings:
+    """Settings from the environment, with what the command line says on top."""
+    given = {name: value for name, value in {"home": home, **overrides}.items() if value is not None}
+    return Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})

@@ -1,0 +1,77 @@
+"""Brings a Prefect server to what prefect.yaml declares: pool and queues with limits, deployments, no strays.
+
+    python deployments/apply.py                       (PREFECT_API_URL names the server)
+    python deployments/apply.py --no-worker-runs      (also: jobs of this host that lost their process go on)
+
+Doing it again changes nothing.
+"""
+
+import sys
+
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.exceptions import ObjectAlreadyExists
+from sqlmodel import select
+
+from casemill.db import Database
+from casemill.local.prefect_command import run_prefect
+from casemill.models import User
+from casemill.monitoring.jobs import user_queue
+from casemill.monitoring.orphans import reschedule_orphans
+from casemill.settings import Settings, read_settings
+
+
+def apply(settings: Settings, *, no_worker_runs: bool) -> None:
+    with get_client(sync_client=True) as client:
+        apply_pool(client, settings)
+        apply_user_queues(settings)
+        run_prefect("--no-prompt", "deploy", "--all")
+        prune_strays(client, settings)
+    if no_worker_runs and (count := reschedule_orphans(settings.work_pool)):
+        print(f"{count} jobs were cut off when Casemill last stopped; they go on where they were")
+
+
+def apply_pool(client: SyncPrefectClient, settings: Settings) -> None:
+    """The work pool; its limit is the one for all jobs together."""
+    try:
+        client.create_work_pool(
+            WorkPoolCreate(name=settings.work_pool, type="process", concurrency_limit=settings.jobs_at_once)
+        )
+    except ObjectAlreadyExists:
+        client.update_work_pool(settings.work_pool, WorkPoolUpdate(concurrency_limit=settings.jobs_at_once))
+
+
+def apply_user_queues(settings: Settings) -> None:
+    """Each user's queue, with the limit for one user."""
+    database = Database(settings.database)
+    with database.read() as session:
+        for user_id in session.exec(select(User.id)):
+            user_queue(settings, user_id)
+    database.close()
+
+
+def prune_strays(client: SyncPrefectClient, settings: Settings) -> None:
+    """Deletes deployments of our pool that prefect.yaml no longer lists: their schedules would go on."""
+    declared = {
+        (entry["entrypoint"].rsplit(":", 1)[1].replace("_", "-"), entry["name"])
+        for entry in yaml.safe_load((settings.project / "prefect.yaml").read_text())["deployments"]
+    }
+    found = client.read_deployments(
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[settings.work_pool])),
+        deployment_filter=DeploymentFilter(),
+    )
+    for deployment in found:
+        flow = client.read_flow(deployment.flow_id)
+        if (flow.name, deployment.name) not in declared:
+            client.delete_deployment(deployment.id)
+            print(f"Removed deployment {flow.name}/{deployment.name}: prefect.yaml does not list it")
+
+
+if __name__ == "__main__":
+    apply(read_settings(), no_worker_runs="--no-worker-runs" in sys.argv)

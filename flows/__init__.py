@@ -1,0 +1,1 @@
+"""When and where: one thin flow a file. What they do is in casemill.operations, under the same name."""

@@ -1,0 +1,96 @@
+"""Uploaded documents: text out of each, then each owner's documents into search."""
+
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from prefect import State, flow, runtime, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture, wait
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from blocks.open_workspace import open_workspace
+from casemill.models import Attempt
+from casemill.models.columns import utc_now
+from casemill.monitoring.jobs import dead_jobs, label_job
+from casemill.operations import claims
+from casemill.operations import document_pipeline as pipeline
+from casemill.operations import process_document as reading
+from casemill.operations.index_documents import index_owner, unindexed_owners
+from casemill.search.contract import OwnerKind
+from casemill.settings import read_settings
+from casemill.steps.registry import RetryPolicy
+
+RETRY = RetryPolicy()
+with_retries = partial(
+    task,
+    cache_policy=NO_CACHE,
+    retries=RETRY.retries,
+    retry_delay_seconds=RETRY.delays,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=lambda _task, _run, state: RETRY.applies_to(state.data.exception()),
+)
+
+
+@with_retries(task_run_name="{name}")
+def process_document(kind: OwnerKind, document_id: UUID, name: str, attempt: Attempt) -> str:
+    """Text of one document, onto its record. Says what became of it."""
+    status = reading.process_document(open_workspace(), pipeline.MODELS[kind], document_id, attempt)
+    return status or "another job has it"
+
+
+@with_retries(task_run_name="{kind} {owner_id}")
+def index_document_chunks(kind: OwnerKind, owner_id: UUID) -> int:
+    """All ready documents of one expert or case into search. Doing it twice changes nothing."""
+    return index_owner(open_workspace(), pipeline.MODELS[kind], owner_id)
+
+
+def run_name() -> str:
+    given = runtime.flow_run.parameters.get("document_ids") or ()
+    return f"documents · {len(given) or 'all'} waiting"
+
+
+@flow(
+    name="document-pipeline",
+    flow_run_name=run_name,
+    timeout_seconds=72 * 3600,
+    task_runner=ThreadPoolTaskRunner(max_workers=read_settings().processes),
+)
+def document_pipeline(
+    document_ids: Annotated[
+        list[UUID], Field(title="Documents", description="Documents to read. Empty: all that wait.")
+    ] = [],  # noqa: B006  a Prefect parameter's default is shown in the form and never changed
+) -> State:
+    """Reads what waits until nothing does, then indexes whose documents changed."""
+    workspace = open_workspace()
+    run_id = UUID(str(runtime.flow_run.id))
+    attempt = Attempt(run_id, runtime.flow_run.run_count or 1)
+    with workspace.database.read() as session:
+        holders = claims.owners(session) - {run_id}
+    dead = dead_jobs(holders)
+    with workspace.database.write() as session:
+        claims.take_back(session, utc_now(), attempt, dead)
+    label_job(run_id, ["type:document_processing"])
+    tried: dict[UUID, PrefectFuture[str]] = {}
+    with claims.lease_kept(workspace.database, attempt, workspace.lease):
+        while waiting := pipeline.waiting_documents(workspace.database, document_ids, tried):
+            begun = {
+                document.id: process_document.submit(document.kind, document.id, document.name, attempt)
+                for document in waiting
+            }
+            wait(list(begun.values()))
+            tried |= begun
+        indexing = [
+            index_document_chunks.submit(kind, owner)
+            for kind, model in pipeline.MODELS.items()
+            for owner in unindexed_owners(workspace.database, model)
+        ]
+        wait(indexing)
+    broken = sum(future.state.is_failed() for future in [*tried.values(), *indexing])
+    unreadable = pipeline.unreadable_documents(workspace.database, tried)
+    create_table_artifact(unreadable, key="unreadable-documents", description="What could not be read")
+    said = f"{len(tried)} documents, {len(unreadable)} unreadable, {len(indexing)} owners indexed"
+    return Failed(message=f"{said}, {broken} tasks failed") if broken else Completed(message=said)
