@@ -6,8 +6,8 @@ A survey reads every file once, through the sandbox, and counts the failures by 
 killed, and those in folders named "hostile", end there: the bare libraries would never come back from them.
 The rest is timed, in rounds: Casemill over all files, then Casemill, raw pdfium and raw pypdf over the same
 PDFs, then Casemill and python-docx over the same .docx files, each on the same number of processes, warmed
-up. A ratio is the median over the rounds of two rates measured one after the other, since machines are noisy; the CPU ratio
-compares documents per second of processor time, which other programs on the machine disturb less.
+up. A ratio is the median over the rounds of two rates measured one after the other, since machines are noisy.
+The CPU ratio compares documents per second of processor time, which other programs disturb less.
 
 The raw runs do the least that yields text: pypdfium2's `get_text_range` and pypdf's `extract_text` over all
 pages, `doc.paragraphs` of python-docx; a plain multiprocessing pool, no limits, only a count sent back.
@@ -133,7 +133,9 @@ def peak_memory_mb() -> Iterator[list[float]]:
 
     def sample() -> None:
         parent = psutil.Process()
-        while not is_over.wait(SAMPLE_SECONDS):
+        is_last = False
+        while not is_last:
+            is_last = is_over.wait(SAMPLE_SECONDS)  # one more after the end: a run may be shorter than this
             held = 0
             for process in (parent, *parent.children(recursive=True)):
                 try:

@@ -1,17 +1,22 @@
 """The database: one engine, and transactions that say whether they write."""
 
+import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlmodel import Session
 
-TRANSIENT = (OperationalError, InterfaceError)
+TRANSIENT = (OperationalError, InterfaceError, PoolExhausted)
 """What a busy or restarting database raises: worth another try."""
 
 _LOCK_WAIT_SECONDS = 30
+_LOOK_AGAIN_SECONDS = 0.05
+_ONE_MOMENT = {"isolation_level": "REPEATABLE READ"}
 
 
 class Database:
@@ -24,11 +29,14 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self._writer = self.engine.execution_options(casemill_writes=True)
+        # SQLite's transactions are always so; PostgreSQL would answer each question as of another moment.
+        is_sqlite = self.engine.dialect.name == "sqlite"
+        self._reader = self.engine if is_sqlite else self.engine.execution_options(**_ONE_MOMENT)
 
     @contextmanager
     def read(self) -> Generator[Session]:
         """A consistent view; what is changed in it is not kept."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -54,9 +62,23 @@ def _engine(url: str) -> Engine:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin by itself, deferred
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    _write_ahead(cursor)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Switches a new file to WAL. SQLite fails at once where another connection is just writing to it."""
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Everything that can be configured, read once at an entry point and passed down."""
 
 import os
+import socket
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home / 'casemill.db'}"
+
+    @property
+    def local_worker(self) -> str:
+        """The name of the worker that `casemill up` starts on this host."""
+        return f"up@{socket.gethostname()}"
 
     @property
     def documents_folder(self) -> Path:

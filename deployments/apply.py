@@ -33,7 +33,7 @@ def apply(settings: Settings, *, no_worker_runs: bool) -> None:
         apply_user_queues(settings)
         run_prefect("--no-prompt", "deploy", "--all")
         prune_strays(client, settings)
-    if no_worker_runs and (count := reschedule_orphans(settings.work_pool)):
+    if no_worker_runs and (count := reschedule_orphans(settings.work_pool, settings.local_worker)):
         print(f"{count} jobs were cut off when Casemill last stopped; they go on where they were")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from sqlmodel import col, select
 
 from casemill.cli.extract import Steps, chosen_steps
@@ -106,7 +106,7 @@ def list_batches(as_json: Json = False, home: Home = None) -> None:
     if not found:
         stdout.print("No batches yet; `casemill batch start --all` runs one over all cases")
         return
-    table = Table("batch", "status", "cases", "steps", "created")
+    table = Table(Column("batch", no_wrap=True), "status", "cases", "steps", "created")
     for batch, rows in found:
         table.add_row(
             str(batch.id),

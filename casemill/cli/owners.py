@@ -1,6 +1,6 @@
 """Lists of cases and of experts."""
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from casemill.cli.options import print_json, stdout
 from casemill.models import ProcessingStatus
@@ -16,7 +16,7 @@ def print_owners(summaries: list[OwnerSummary], what: str, empty: str, *, as_jso
     if not summaries:
         stdout.print(empty, markup=False)
         return
-    table = Table(what, *ProcessingStatus, "id")
+    table = Table(what, *ProcessingStatus, Column("id", no_wrap=True))
     for owner in summaries:
         counts = (str(owner.documents.get(status, "")) for status in ProcessingStatus)
         table.add_row(stdout.render_str(owner.name, markup=False), *counts, str(owner.id))

@@ -42,6 +42,7 @@ def main() -> None:
         host=server.api.host,
         port=server.api.port,
         timeout_keep_alive=server.api.keepalive_timeout,
+        timeout_graceful_shutdown=1,
         log_level="warning",
     )
 

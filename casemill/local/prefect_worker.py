@@ -1,6 +1,6 @@
 """Prefect's worker, ending with the process that started it.
 
-python -m casemill.local.prefect_worker POOL
+python -m casemill.local.prefect_worker POOL NAME
 """
 
 import sys
@@ -10,4 +10,4 @@ from casemill.local.prefect_command import run_prefect
 
 if __name__ == "__main__":
     end_with_parent()
-    run_prefect("worker", "start", "--pool", sys.argv[1], "--type", "process", "--name", "local")
+    run_prefect("worker", "start", "--pool", sys.argv[1], "--name", sys.argv[2], "--type", "process")

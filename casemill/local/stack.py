@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -21,10 +22,11 @@ from casemill.db import Database
 from casemill.errors import CasemillError
 from casemill.local import lifeline
 from casemill.migrations import migrate
+from casemill.search.sqlite import SqliteIndex
 from casemill.settings import Settings
 
 _START_SECONDS = 90
-_STOP_SECONDS = 4
+_STOP_SECONDS = 3
 _RESTART_SECONDS = (1, 2, 5, 10, 30)
 _LARGEST_LOG = 20 << 20
 
@@ -142,6 +144,7 @@ class Stack:
         database = Database(self.settings.database)
         migrate(database)
         database.close()
+        SqliteIndex(self.settings.search_file).close()
         reading, writing = os.pipe()
         self._open.callback(os.close, writing)
         self._open.callback(os.close, reading)
@@ -152,10 +155,18 @@ class Stack:
         self.say("Applying deployments")
         self._run_once("apply", str(self.settings.project / "deployments" / "apply.py"), "--no-worker-runs")
         self.say("Starting a worker")
-        worker = self._child("worker", "casemill.local.prefect_worker", self.settings.work_pool)
-        _wait_for(
-            lambda: bool(online_workers(self.settings, self.api_url)), worker, self._log_path(worker.name)
+        begun = datetime.now(UTC)
+        worker = self._child(
+            "worker",
+            "casemill.local.prefect_worker",
+            self.settings.work_pool,
+            self.settings.local_worker,
         )
+        _wait_for(lambda: self._worker_came(begun), worker, self._log_path(worker.name))
+
+    def _worker_came(self, begun: datetime) -> bool:
+        workers = online_workers(self.settings, self.api_url)
+        return any(datetime.fromisoformat(worker["last_heartbeat_time"]) > begun for worker in workers)
 
     def watch(self) -> None:
         """Starts a child again that ended by itself, later each time it does so. Call it about every second."""

@@ -16,7 +16,7 @@ class Table(SQLModel):
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware moment in UTC. SQLite forgets the zone, so it is put back on reading."""
+    """An aware moment in UTC. SQLite forgets the zone, PostgreSQL answers in its own."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,7 +29,9 @@ class Utc(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Words(TypeDecorator[Any]):

@@ -1,6 +1,7 @@
 """Starting jobs, and asking Prefect what became of them."""
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -11,6 +12,7 @@ from prefect.client.schemas.filters import (
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
+    FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
@@ -83,6 +85,7 @@ def submit_document_pipeline(user_id: UUID | None, queue: str | None) -> UUID:
                 state=FlowRunFilterState(
                     type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])
                 ),
+                next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=datetime.now(UTC)),
                 tags=FlowRunFilterTags(all_=["drain"]),
             ),
             limit=1,

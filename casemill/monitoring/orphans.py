@@ -1,7 +1,5 @@
 """Jobs whose process is gone without anybody having said so."""
 
-import socket
-
 import psutil
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -15,13 +13,14 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed, Scheduled
 
 _MOST_STARTS = 5
+_WORKER_LABEL = "prefect.worker.name"
 _PAGE = 200
 
 
-def reschedule_orphans(work_pool: str) -> int:
-    """Runs of this host that claim to run and have no process: they run again, and go on by the ledger.
+def reschedule_orphans(work_pool: str, worker: str) -> int:
+    """Runs of this worker that claim to run and have no process: they run again, and go on by the ledger.
 
-    How many. To be called while no worker of this host has begun anything, as when everything starts.
+    How many. To be called while the worker does not run, as when everything starts: it is on this host.
     """
     with get_client(sync_client=True) as client:
         claiming = client.read_flow_runs(
@@ -35,7 +34,7 @@ def reschedule_orphans(work_pool: str) -> int:
             ),
             limit=_PAGE,
         )
-        orphans = [run for run in claiming if _was_here(run) and not _lives(run)]
+        orphans = [run for run in claiming if run.labels.get(_WORKER_LABEL) == worker and not _lives(run)]
         for run in orphans:
             if run.state_type == StateType.CANCELLING:
                 state = Cancelled(message="Its process ended with the machine's Casemill")
@@ -47,15 +46,9 @@ def reschedule_orphans(work_pool: str) -> int:
     return len(orphans)
 
 
-def _was_here(run: FlowRun) -> bool:
-    return run.infrastructure_pid is not None and run.infrastructure_pid.startswith(
-        f"{socket.gethostname()}:"
-    )
-
-
 def _lives(run: FlowRun) -> bool:
-    pid = int((run.infrastructure_pid or "").rsplit(":", 1)[1])
     try:
-        return str(run.id) in " ".join(psutil.Process(pid).environ().values())
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        pid = int(run.infrastructure_pid or "")
+        return str(run.id) in psutil.Process(pid).environ().values()
+    except (ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
         return False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import category
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,7 @@ from casemill.storage.contract import file_sha256
 from casemill.workspace import Workspace
 
 _LONGEST_NAME = 255
+_INVISIBLE = ("Cc", "Cf")  # Unicode's categories of control and format characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,13 @@ def add_document(
 
 
 def clean_name(name: str) -> str:
-    """A name that is safe to store and to show on one line; never used as a path."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return " ".join(clean_text(last).split())[:_LONGEST_NAME] or "unnamed"
+    """A name that is safe to store and to show on one line; never used as a path.
+
+    Goes: what cannot be seen, such as the marks that make "fdp.exe" read "exe.pdf".
+    """
+    last = clean_text(name.replace("\\", "/").rsplit("/", 1)[-1])
+    visible = (each for each in last if each.isspace() or category(each) not in _INVISIBLE)
+    return " ".join("".join(visible).split())[:_LONGEST_NAME].rstrip() or "unnamed"
 
 
 def _same_bytes(workspace: Workspace, model: DocumentModel, owner_id: UUID, digest: str) -> UUID | None:

@@ -40,11 +40,13 @@ def store_chunks(
     rows: list[dict[str, object]],
     options: ChunkOptions,
 ) -> str:
-    """Replaces the document's chunks; the fingerprint they were made with."""
-    column = getattr(Chunk, chunk_column(model))
-    session.exec(delete(Chunk).where(column == document_id))
-    if rows:
-        session.connection().execute(insert(Chunk), rows)
+    """Replaces the document's chunks; the fingerprint they were made with.
+
+    The document's row goes first: it makes another job that is replacing them too wait, and then see ours.
+    """
     made_with = fingerprint(options)
     session.exec(update(model).where(col(model.id) == document_id).values(chunked_as=made_with))
+    session.exec(delete(Chunk).where(getattr(Chunk, chunk_column(model)) == document_id))
+    if rows:
+        session.connection().execute(insert(Chunk), rows)
     return made_with

@@ -57,10 +57,16 @@ KINDS = (STEP, CASE_DOCUMENT, EXPERT_DOCUMENT)
 def claim(
     session: Session, kind: Kind, row_id: object, attempt: Attempt, lease: timedelta, **values: Any
 ) -> bool:
-    """True if the row was waiting and is this attempt's now."""
+    """True if the row is this attempt's now: it was waiting, or an earlier try of the attempt left it so.
+
+    A try leaves a row claimed where the database is away when it gives up.
+    """
     taken = session.exec(
         update(kind.model)
-        .where(kind.column("id") == row_id, kind.column(kind.state) == kind.waiting)
+        .where(
+            kind.column("id") == row_id,
+            or_(kind.column(kind.state) == kind.waiting, kind.held_by(attempt)),
+        )
         .values(
             **{kind.state: kind.working},
             claimed_by=attempt.run_id,

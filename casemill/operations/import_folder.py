@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from casemill.errors import CasemillError
@@ -30,7 +31,10 @@ class CaseFolder:
 
 
 def case_folders(folder: Path) -> list[CaseFolder]:
-    """Raises NothingToImport where there is no file. Hidden files and links out of the folder are left out."""
+    """Raises NothingToImport where there is no file.
+
+    Hidden files, all that lies in hidden folders, and links out of the folder are left out.
+    """
     if not folder.is_dir():
         raise NothingToImport(f"{folder} is not a folder; name one that holds documents")
     folder = folder.resolve()
@@ -39,7 +43,7 @@ def case_folders(folder: Path) -> list[CaseFolder]:
         for sub in sorted(folder.iterdir())
         if sub.is_dir() and not sub.name.startswith(".")
     ]
-    direct = tuple(file for file in sorted(folder.iterdir()) if _belongs(file, folder))
+    direct = tuple(file for file in sorted(folder.iterdir()) if _belongs(file, folder, folder))
     found.append(CaseFolder(clean_name(folder.name), folder, direct))
     found = [case for case in found if case.files]
     if not found:
@@ -48,11 +52,16 @@ def case_folders(folder: Path) -> list[CaseFolder]:
 
 
 def case_named(session: Session, name: str) -> Case:
-    """The case of this name, made if there is none."""
-    case = session.exec(select(Case).where(Case.name == name)).first()
-    if case is None:
-        case = Case(name=name)
-        session.add(case)
+    """The case of this name, made if there is none. Two that make it at once get the same one."""
+    named = select(Case).where(Case.name == name)
+    case = session.exec(named).first()
+    if case is not None:
+        return case
+    try:
+        with session.begin_nested():
+            session.add(case := Case(name=name))
+    except IntegrityError:
+        return session.exec(named).one()
     return case
 
 
@@ -69,9 +78,10 @@ def import_case(workspace: Workspace, case: CaseFolder) -> tuple[UUID, list[Adde
 
 def _files(folder: Path, root: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if _belongs(path, root):
+        if _belongs(path, folder, root):
             yield path
 
 
-def _belongs(file: Path, root: Path) -> bool:
-    return not file.name.startswith(".") and file.is_file() and file.resolve().is_relative_to(root)
+def _belongs(file: Path, folder: Path, root: Path) -> bool:
+    is_hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not is_hidden and file.is_file() and file.resolve().is_relative_to(root)

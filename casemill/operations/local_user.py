@@ -1,5 +1,6 @@
 """The person at the machine, as a user."""
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from casemill.models import Role, User
@@ -8,9 +9,14 @@ LOCAL_USER = "local"
 
 
 def local_user(session: Session) -> User:
-    """Who commands of this machine act as; made at the first use."""
-    user = session.exec(select(User).where(User.name == LOCAL_USER)).first()
-    if user is None:
-        user = User(name=LOCAL_USER, role=Role.ADMIN)
-        session.add(user)
+    """Who commands of this machine act as; made at the first use, once even if two commands come first."""
+    named = select(User).where(User.name == LOCAL_USER)
+    user = session.exec(named).first()
+    if user is not None:
+        return user
+    try:
+        with session.begin_nested():
+            session.add(user := User(name=LOCAL_USER, role=Role.ADMIN))
+    except IntegrityError:
+        return session.exec(named).one()
     return user

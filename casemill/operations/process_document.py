@@ -1,13 +1,15 @@
 """Reads one document: fetch from storage, extract, store the text on the record."""
 
 import logging
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col
 
-from casemill.extraction.contract import Extracted, Reason, Unreadable
+from casemill.errors import LostClaim
+from casemill.extraction.contract import Extracted, Reason, Unreadable, clean_text
 from casemill.models import (
     Attempt,
     CaseDocument,
@@ -39,17 +41,21 @@ def process_document(
         key, name, owner_id = document.storage_key, document.name, document.owner_id
     try:
         content_type, outcome = _read(workspace, key, name)
-    except BaseException:
+        values = _ready(outcome) if isinstance(outcome, Extracted) else _failed(outcome)
+        if content_type is not None:
+            values["content_type"] = content_type
         with workspace.database.write() as session:
+            claims.change(
+                session, kind, document_id, attempt, processed_at=utc_now(), chunked_as=None, **values
+            )
+            _forget_what_older_text_gave(session, model, document_id)
+            documents_changed(session, model, owner_id)
+    except LostClaim:
+        raise
+    except BaseException:
+        with suppress(LostClaim), workspace.database.write() as session:
             claims.change(session, kind, document_id, attempt, processing_status=ProcessingStatus.PENDING)
         raise
-    values = _ready(outcome) if isinstance(outcome, Extracted) else _failed(outcome)
-    if content_type is not None:
-        values["content_type"] = content_type
-    with workspace.database.write() as session:
-        claims.change(session, kind, document_id, attempt, processed_at=utc_now(), chunked_as=None, **values)
-        _forget_what_older_text_gave(session, model, document_id)
-        documents_changed(session, model, owner_id)
     if isinstance(outcome, Unreadable):
         logger.warning("Document %s skipped, %s", document_id, outcome.reason)
     return values["processing_status"]
@@ -92,8 +98,9 @@ def _failed(outcome: Unreadable) -> dict[str, Any]:
         "text": None,
         "characters": None,
         "page_count": None,
+        "language": None,
         "failure_reason": outcome.reason,
-        "failure_detail": outcome.detail,
+        "failure_detail": clean_text(outcome.detail),
     }
 
 

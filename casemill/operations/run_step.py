@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from casemill.errors import CasemillError, LostClaim
+from casemill.extraction.contract import clean_text
 from casemill.models import Attempt, Batch, Case, CaseStep, StepState
 from casemill.models.columns import utc_now
 from casemill.operations import claims
@@ -50,14 +52,17 @@ def run_step(
             finished_at=None,
             done=0,
             total=None,
+            error_type=None,
+            error=None,
+            traceback=None,
         ):
             return StepOutcome.ELSEWHERE
         step = registry[row.step]
         case = session.get_one(Case, row.case_id)
         batch = session.get_one(Batch, row.batch_id)
-    context = StepContext(workspace, attempt, row_id, case, BatchOptions.model_validate(batch.options))
     try:
-        step.run(context)
+        options = BatchOptions.model_validate(batch.options)
+        step.run(StepContext(workspace, attempt, row_id, case, options))
         with workspace.database.read() as session:
             if session.get_one(CaseStep, row_id).state != StepState.COMPLETED:
                 raise StepUnfinished(
@@ -68,7 +73,8 @@ def run_step(
         raise
     except BaseException as error:
         again = tries_left > 0 and step.retry.applies_to(error)
-        with workspace.database.write() as session:
+        # What went wrong is told even where the row is another's by now: an interrupted attempt has to end.
+        with suppress(LostClaim), workspace.database.write() as session:
             _give_up(session, registry, row, step, attempt, error, again=again)
         raise
     return StepOutcome.COMPLETED
@@ -94,8 +100,8 @@ def _give_up(
         state=StepState.FAILED if failed else StepState.PENDING,
         finished_at=utc_now() if failed else None,
         error_type=type(error).__name__,
-        error=str(error) or type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
+        error=clean_text(str(error)) or type(error).__name__,
+        traceback=clean_text("".join(traceback.format_exception(error))),
     )
     if failed:
         session.exec(

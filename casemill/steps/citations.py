@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, insert
@@ -47,14 +48,18 @@ def citations(context: StepContext) -> None:
 
 def _searched(
     context: StepContext, documents: Sequence[UUID]
-) -> Iterator[tuple[UUID, list[FoundCitation] | Killed]]:
+) -> Iterator[tuple[UUID, list[dict[str, Any]] | Killed]]:
     """Each document with what was found in it, in the order they are done."""
 
-    def search(document: UUID) -> list[FoundCitation] | Killed:
+    def search(document: UUID) -> list[dict[str, Any]] | Killed:
         with context.workspace.database.read() as session:
-            text = session.exec(select(CaseDocument.text).where(CaseDocument.id == document)).one()
-        found = context.workspace.sandbox.run("casemill.steps.citing:citations_as_json", text=text or "")
-        return found if isinstance(found, Killed) else citations_from_json(found)
+            text, page_count = session.exec(
+                select(CaseDocument.text, CaseDocument.page_count).where(CaseDocument.id == document)
+            ).one()
+        told = context.workspace.sandbox.run("casemill.steps.citing:citations_as_json", text=text or "")
+        if isinstance(told, Killed):
+            return told
+        return [_row(citation, is_paged=page_count is not None) for citation in citations_from_json(told)]
 
     with ThreadPoolExecutor(context.workspace.settings.processes, "citations") as readers:
         searching = {readers.submit(search, document): document for document in documents}
@@ -65,10 +70,17 @@ def _searched(
             readers.shutdown(cancel_futures=True)
 
 
-def _store(session: Session, document: UUID, found: list[FoundCitation]) -> None:
+def _row(citation: FoundCitation, *, is_paged: bool) -> dict[str, Any]:
+    """A document that has no pages until it is printed has no page 1 either."""
+    return asdict(citation) if is_paged else {**asdict(citation), "page": None}
+
+
+def _store(session: Session, document: UUID, found: list[dict[str, Any]]) -> None:
+    # Another batch may be replacing them too: it waits for the document's row, and then sees ours.
+    session.exec(select(CaseDocument.id).where(CaseDocument.id == document).with_for_update()).one()
     session.exec(delete(Citation).where(col(Citation.case_document_id) == document))
     rows = [
-        {"case_document_id": document, "ordinal": ordinal, **asdict(citation)}
+        {"case_document_id": document, "ordinal": ordinal, **citation}
         for ordinal, citation in enumerate(found)
     ]
     if rows:

@@ -238,7 +238,8 @@ def _by_eyecite(plain: str) -> Iterator[_Sighting]:
             normalized = found.matched_text()
             reporter = normalized.partition("§")[0]
         if kind is CitationKind.SUPRA:  # the mark before or after the word comes along
-            start, end = start + plain[start:end].lower().find("supra"), len(plain[:end].rstrip(',;:”"'))
+            word = re.search(r"[^\W\d_]", plain[start:end])
+            start, end = start + (word.start() if word else 0), len(plain[:end].rstrip(',;:”"'))
         if kind is CitationKind.ID and (section := _PINNED_SECTION.match(plain, end)):
             end, pin_cite = section.end(), section["pin"]
         if kind is CitationKind.STATUTE and pin_cite and plain.startswith(pin_cite, end):

