@@ -1,7 +1,6 @@
 """Uploaded documents: text out of each, then each owner's documents into search."""
 
 from functools import partial
-from typing import Annotated
 from uuid import UUID
 
 from prefect import State, flow, runtime, task
@@ -10,7 +9,6 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
 
 from blocks.open_workspace import open_workspace
 from casemill.models import Attempt
@@ -24,19 +22,16 @@ from casemill.search.contract import OwnerKind
 from casemill.settings import read_settings
 from casemill.steps.registry import RetryPolicy
 
-RETRY = RetryPolicy()
-with_retries = partial(
-    task,
-    cache_policy=NO_CACHE,
-    retries=RETRY.retries,
-    retry_delay_seconds=RETRY.delays,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=lambda _task, _run, state: RETRY.applies_to(state.data.exception()),
-)
+with_retries = partial(task, cache_policy=NO_CACHE, **RetryPolicy().task_options)
 
 
 @with_retries(task_run_name="{name}")
-def process_document(kind: OwnerKind, document_id: UUID, name: str, attempt: Attempt) -> str:
+def process_document(
+    kind: OwnerKind,
+    document_id: UUID,
+    name: str,  # noqa: ARG001  the name of the task run
+    attempt: Attempt,
+) -> str:
     """Text of one document, onto its record. Says what became of it."""
     status = reading.process_document(open_workspace(), pipeline.MODELS[kind], document_id, attempt)
     return status or "another job has it"
@@ -60,11 +55,13 @@ def run_name() -> str:
     task_runner=ThreadPoolTaskRunner(max_workers=read_settings().processes),
 )
 def document_pipeline(
-    document_ids: Annotated[
-        list[UUID], Field(title="Documents", description="Documents to read. Empty: all that wait.")
-    ] = [],  # noqa: B006  a Prefect parameter's default is shown in the form and never changed
+    document_ids: list[UUID] = [],  # noqa: B006  shown in the form, never changed
 ) -> State:
-    """Reads what waits until nothing does, then indexes whose documents changed."""
+    """Reads what waits until nothing does, then indexes whose documents changed.
+
+    Args:
+        document_ids: Ids of the documents to read, if they wait. Empty: all that wait.
+    """
     workspace = open_workspace()
     run_id = UUID(str(runtime.flow_run.id))
     attempt = Attempt(run_id, runtime.flow_run.run_count or 1)

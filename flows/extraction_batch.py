@@ -2,7 +2,6 @@
 
 import time
 from queue import SimpleQueue
-from typing import Annotated
 from uuid import UUID
 
 from prefect import State, flow, runtime, task
@@ -10,7 +9,6 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from blocks.open_workspace import open_workspace
 from casemill.models import Attempt
@@ -39,10 +37,7 @@ def start_step(mine: Share, place: Place, attempt: Attempt) -> PrefectFuture[Ste
         name=step.name,
         task_run_name=f"{case} · {step.name}",
         tags=[f"step:{step.name}"],
-        retries=step.retry.retries,
-        retry_delay_seconds=step.retry.delays,
-        retry_jitter_factor=0.5,
-        retry_condition_fn=lambda _task, _run, state: step.retry.applies_to(state.data.exception()),
+        **step.retry.task_options,
     )
     return named.submit(mine.rows[place], step.name, attempt)
 
@@ -80,19 +75,19 @@ def run_name() -> str:
 
 @flow(name="extraction-batch", flow_run_name=run_name, timeout_seconds=72 * 3600)
 def extraction_batch(
-    batch_id: Annotated[
-        UUID | None, Field(title="Batch", description="A batch to go on with. Empty: start a new one.")
-    ] = None,
-    case_ids: Annotated[
-        list[UUID], Field(title="Cases", description="Cases to work on. Empty: all (of the batch).")
-    ] = [],  # noqa: B006  a Prefect parameter's default is shown in the form and never changed
-    steps: Annotated[
-        list[str],
-        Field(title="Steps", description="Of a new batch; what they require is added. Empty: all steps."),
-    ] = [],  # noqa: B006
-    options: Annotated[BatchOptions, Field(title="Options", description="Of a new batch.")] = BatchOptions(),  # noqa: B008  frozen
+    batch_id: UUID | None = None,
+    case_ids: list[UUID] = [],  # noqa: B006  shown in the form, never changed
+    steps: list[str] = [],  # noqa: B006
+    options: BatchOptions = BatchOptions(),  # noqa: B008  frozen
 ) -> State:
-    """Runs what the ledger says is not done. Running it again is how a batch is resumed and retried."""
+    """Runs what the ledger says is not done. Running it again is how a batch is resumed and retried.
+
+    Args:
+        batch_id: The batch to go on with. Empty: a new batch.
+        case_ids: Ids of the cases to work on. Empty: all that are open of the batch; of a new one, all cases.
+        steps: Names of the steps of a new batch; what they require is added. Empty: all steps.
+        options: How the steps of a new batch work.
+    """
     workspace = open_workspace()
     run_id = UUID(str(runtime.flow_run.id))
     attempt = Attempt(run_id, runtime.flow_run.run_count or 1)

@@ -6,7 +6,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from tests.paper import PostgresMissing, postgres_server, run_sql, write_pdf
 
 from casemill.db import Database
 from casemill.extraction.contract import ExtractionLimits
@@ -18,6 +17,8 @@ from casemill.search.sqlite import SqliteIndex
 from casemill.settings import Settings
 from casemill.storage.folder import FolderStore
 from casemill.workspace import Workspace
+from tests.paper import write_pdf
+from tests.postgres import PostgresMissing, postgres_server, run_sql
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -31,6 +32,15 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the corpus of real files in ../shared/corpus")
     return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect server of the tests' own, on a database that is gone afterwards."""
+    from prefect.testing.utilities import prefect_test_harness  # importing Prefect takes seconds
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +129,7 @@ def desk(sqlite: Database, tmp_path: Path, sandbox: Sandbox, limits: ExtractionL
 
 
 @pytest.fixture
-def new_case(request: pytest.FixtureRequest, tmp_path: Path) -> NewOwner:
+def new_case(tmp_path: Path) -> NewOwner:
     """new_case(where, "Smith v. Jones", cv="text of its only page", paper=["page 1", "page 2"]) -> its id.
 
     `where` is a workspace, or a database if the case needs no documents.
@@ -132,7 +142,7 @@ def new_case(request: pytest.FixtureRequest, tmp_path: Path) -> NewOwner:
 
 
 @pytest.fixture
-def new_expert(request: pytest.FixtureRequest, tmp_path: Path) -> NewOwner:
+def new_expert(tmp_path: Path) -> NewOwner:
     """new_expert(workspace, "Dr. Grey", cv="text") -> the expert's id."""
 
     def make(where: Workspace | Database, name: str, **documents: str | list[str]) -> UUID:

@@ -8,7 +8,7 @@ from casemill.local.checkup import checkup
 
 
 def doctor(as_json: Json = False, home: Home = None) -> None:
-    """Check database, Prefect, worker, storage, search index and optional tools. Exit status 1 if one fails."""
+    """Check each part by using it, and say what mends it. Exit status 1 if one is ill."""
     findings = checkup(settings_of(home))
     if as_json:
         print_json([{"part": found.part, "health": found.health, "says": found.says} for found in findings])

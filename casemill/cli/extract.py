@@ -1,4 +1,4 @@
-"""`casemill extract FOLDER`: a folder of files becomes cases, a batch runs over them, the outcome is shown."""
+"""`casemill extract FOLDER`: files become cases, a batch runs over them, the outcome is shown."""
 
 from contextlib import ExitStack
 from pathlib import Path

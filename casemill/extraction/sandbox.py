@@ -103,12 +103,12 @@ class Sandbox:
 
     def extract(self, path: Path, name: str | None = None) -> Extraction:
         """The text of the file at `path`, or why there is none. `name` is what people call the file."""
-        arguments = {
-            "path": str(path.absolute()),
-            "name": name or path.name,
-            "limits": self._limits_as_json,
-        }
-        told = self.run("casemill.extraction.registry:extract_as_json", **arguments)
+        told = self.run(
+            "casemill.extraction.registry:extract_as_json",
+            path=str(path.absolute()),
+            name=name or path.name,
+            limits=self._limits_as_json,
+        )
         if not isinstance(told, Killed):
             try:
                 return extraction_from_json(told)
@@ -118,37 +118,41 @@ class Sandbox:
         detail = f"{subject} {told.detail}; {_REMEDY[told.reason]}"
         return Extraction(_content_type(path), Unreadable(told.reason, detail))
 
-    def run(self, function: str, **arguments: Any) -> Any | Killed:
+    def run(self, function: str, /, *, seconds: float | None = None, **arguments: Any) -> Any | Killed:
         """What `function` ("package.module:name") returns for `arguments`, both JSON, from inside a child.
 
-        The function is named by our own code, never by content. It may take the limits' seconds and memory;
-        past them, or when it raises or crashes, the answer is `Killed`.
+        The function is named by our own code, never by content, and has no argument `seconds`. It may take
+        the limits' memory and seconds, or for this call other `seconds` than theirs; past them, or when it
+        raises or crashes, the answer is `Killed`.
         """
-        seconds = self._limits.seconds
-        most_bytes = self._limits.characters * _ANSWER_BYTES_PER_CHARACTER + _ANSWER_BYTES_BESIDE_TEXT
+        limits = self._limits if seconds is None else self._limits.model_copy(update={"seconds": seconds})
+        most_bytes = limits.characters * _ANSWER_BYTES_PER_CHARACTER + _ANSWER_BYTES_BESIDE_TEXT
         request = json.dumps(
-            {"function": function, "arguments": arguments, "seconds": seconds, "answer_bytes": most_bytes}
+            {
+                "function": function,
+                "arguments": arguments,
+                "seconds": limits.seconds,
+                "answer_bytes": most_bytes,
+            }
         ).encode("ascii")
         with self._turns:
             try:
-                return self._ask(request, most_bytes)
+                return self._ask(request, limits, most_bytes)
             except Died:  # before it had the request, so the request is not to blame
                 _log.info("a sandbox process was gone when it was asked; asking another one")
             try:
-                return self._ask(request, most_bytes)
+                return self._ask(request, limits, most_bytes)
             except Died:
                 raise SandboxBroken("sandbox processes die before they are asked anything") from None
 
-    def _ask(self, request: bytes, most_bytes: int) -> Any | Killed:
+    def _ask(self, request: bytes, limits: ExtractionLimits, most_bytes: int) -> Any | Killed:
         """One child's answer. Raises Died if the child went before it had the whole request."""
         process = self._take()
         try:
-            answer = process.ask(request, self._limits.seconds, most_bytes)
+            answer = process.ask(request, limits.seconds, most_bytes)
         except DeadlinePassed:
             self._retire(process)
-            killed = Killed(
-                Reason.TOOK_TOO_LONG, f"took longer than {self._limits.seconds:g} s and was stopped"
-            )
+            killed = _took_too_long(limits)
         except Garbled:
             self._retire(process)
             killed = _GARBLED
@@ -156,7 +160,7 @@ class Sandbox:
             ending = self._retire(process)
             if not death.was_asked and not self._is_closed:
                 raise
-            killed = verdict(ending, self._limits)
+            killed = verdict(ending, limits)
         except BaseException:  # whoever waited for the answer was interrupted
             self._retire(process)
             raise
@@ -223,7 +227,7 @@ def verdict(ending: Ending, limits: ExtractionLimits) -> Killed:
     """What a child's death says about the document it was reading."""
     match ending.signal:
         case signal.SIGALRM:
-            return Killed(Reason.TOOK_TOO_LONG, f"took longer than {limits.seconds:g} s and was stopped")
+            return _took_too_long(limits)
         case signal.SIGKILL:  # not ours: the kernel's, when the machine has no memory left
             return _out_of_memory(limits)
         case signal.SIGABRT if not any(words in ending.complaint for words in _HEAP_COMPLAINTS):
@@ -236,6 +240,10 @@ def verdict(ending: Ending, limits: ExtractionLimits) -> Killed:
             return _out_of_memory(limits)
         case other:
             return Killed(Reason.CORRUPT_FILE, f"crashed its reader ({other.name})")
+
+
+def _took_too_long(limits: ExtractionLimits) -> Killed:
+    return Killed(Reason.TOOK_TOO_LONG, f"took longer than {limits.seconds:g} s and was stopped")
 
 
 def _out_of_memory(limits: ExtractionLimits) -> Killed:

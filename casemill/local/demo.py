@@ -30,7 +30,7 @@ def run_demo(workspace: Workspace) -> str:
         left = len(open_cases(session, batch_id))
     if not left:
         return f"The demo batch {batch_id} is complete"
-    return f"The demo batch {batch_id} runs over {left} cases; `casemill batch show {batch_id}` tells how it goes"
+    return f"The demo batch runs over {left} cases; `casemill batch show {batch_id}` tells how it goes"
 
 
 def _add_experts(workspace: Workspace) -> int:

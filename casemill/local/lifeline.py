@@ -1,7 +1,7 @@
 """Children that do not outlive their parent, however it ends.
 
-The parent gives each child the reading end of a pipe whose writing end only the parent holds. When the parent is
-gone, killed with SIGKILL included, the pipe ends, and the child ends itself and all that it started.
+The parent gives each child the reading end of a pipe whose writing end only the parent holds. When the
+parent is gone, killed with SIGKILL included, the pipe ends, and the child ends itself and all it started.
 """
 
 import os

@@ -169,7 +169,7 @@ class Stack:
         return any(datetime.fromisoformat(worker["last_heartbeat_time"]) > begun for worker in workers)
 
     def watch(self) -> None:
-        """Starts a child again that ended by itself, later each time it does so. Call it about every second."""
+        """Starts a child again that ended by itself, later each time. To be called about every second."""
         for child in self.children:
             if child.process is None:
                 if time.monotonic() >= child.start_at:
@@ -177,8 +177,8 @@ class Stack:
             elif child.process.poll() is not None:
                 wait = _RESTART_SECONDS[min(child.failures, len(_RESTART_SECONDS) - 1)]
                 self.say(
-                    f"{child.name} ended with status {child.process.returncode}; starting it again in {wait} s "
-                    f"(see {self._log_path(child.name)})"
+                    f"{child.name} ended with status {child.process.returncode}; starting it again in "
+                    f"{wait} s (see {self._log_path(child.name)})"
                 )
                 child.process, child.failures, child.start_at = (
                     None,

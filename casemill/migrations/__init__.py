@@ -7,7 +7,6 @@ from alembic.config import Config
 
 from casemill.db import Database
 
-
 FOLDER = Path(__file__).parent
 
 

@@ -1,7 +1,8 @@
 """Starting jobs, and asking Prefect what became of them."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -20,6 +21,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.types import DateTime
 
 from casemill.settings import Settings
 
@@ -40,13 +42,10 @@ def user_tag(user_id: UUID) -> str:
 def user_queue(settings: Settings, user_id: UUID) -> str:
     """The name of the user's work queue, made with its limit if it is not there yet."""
     name = f"user-{user_id}"
-    with get_client(sync_client=True) as client:
-        try:
-            client.create_work_queue(
-                name, work_pool_name=settings.work_pool, concurrency_limit=settings.jobs_per_user
-            )
-        except ObjectAlreadyExists:
-            pass
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.create_work_queue(
+            name, work_pool_name=settings.work_pool, concurrency_limit=settings.jobs_per_user
+        )
     return name
 
 
@@ -85,7 +84,7 @@ def submit_document_pipeline(user_id: UUID | None, queue: str | None) -> UUID:
                 state=FlowRunFilterState(
                     type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])
                 ),
-                next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=datetime.now(UTC)),
+                next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=DateTime.now(UTC)),
                 tags=FlowRunFilterTags(all_=["drain"]),
             ),
             limit=1,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unicodedata import category
 from uuid import UUID
 
@@ -37,8 +38,9 @@ def add_document(
             raise NotFound(f"No {model.owner_column.removesuffix('_id')} with id {owner_id}")
     if existing := _same_bytes(workspace, model, owner_id, digest):
         return Added(existing, is_new=False)
+    owner: dict[str, Any] = {model.owner_column: owner_id}
     document = model(
-        **{model.owner_column: owner_id},
+        **owner,
         name=clean_name(name or path.name),
         content_type=sniff(path).content_type,
         size=path.stat().st_size,

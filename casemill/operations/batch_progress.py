@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 from uuid import UUID
 
+from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import Session, col, select
 
 from casemill.errors import NotFound
@@ -121,19 +123,21 @@ def case_results(session: Session, batch: Batch) -> list[CaseResult]:
 def documents_of(session: Session, case_ids: set[UUID]) -> dict[UUID, list[DocumentResult]]:
     """The cases' documents without their text, by case, in the order of their names."""
     found: dict[UUID, list[DocumentResult]] = {}
-    rows = session.exec(
-        select(
-            CaseDocument.case_id,
-            CaseDocument.name,
-            CaseDocument.processing_status,
-            CaseDocument.failure_reason,
-            CaseDocument.failure_detail,
-            CaseDocument.page_count,
-            CaseDocument.characters,
-        )
+    documents = session.exec(
+        select(CaseDocument)
         .where(col(CaseDocument.case_id).in_(case_ids))
         .order_by(CaseDocument.name)
+        .options(defer(cast(QueryableAttribute[str], CaseDocument.text), raiseload=True))
     )
-    for case_id, *fields in rows:
-        found.setdefault(case_id, []).append(DocumentResult(*fields))
+    for document in documents:
+        found.setdefault(document.case_id, []).append(
+            DocumentResult(
+                name=document.name,
+                status=document.processing_status,
+                reason=document.failure_reason,
+                detail=document.failure_detail,
+                pages=document.page_count,
+                characters=document.characters,
+            )
+        )
     return found

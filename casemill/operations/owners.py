@@ -54,7 +54,7 @@ def owner_summaries(session: Session, model: DocumentModel) -> list[OwnerSummary
     )
     counts: dict[UUID, dict[ProcessingStatus, int]] = {}
     for of, status, count in counted:
-        counts.setdefault(of, {})[status] = count
+        counts.setdefault(of, {})[ProcessingStatus(status)] = count
     return [
         OwnerSummary(found, name, counts.get(found, {}))
         for found, name in session.exec(select(owner.id, owner.name).order_by(col(owner.name)))

@@ -52,28 +52,30 @@ class ChunkOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: ChunkMethod = Field(
-        ChunkMethod.CHARACTERS,
+        default=ChunkMethod.CHARACTERS,
         description="Cut by number of characters, by number of tokens, or at a delimiter.",
     )
     size: int = Field(
-        2_000,
+        default=2_000,
         ge=1,
         le=100_000,
         description="Most characters a chunk may have; tokens where method is tokens.",
     )
     overlap: int = Field(
-        200,
+        default=200,
         ge=0,
         description="Most characters (or tokens) that a chunk repeats of the one before it. Less than size.",
     )
     delimiter: str = Field(
-        "\n\n",
+        default="\n\n",
         min_length=1,
         max_length=200,
         description="Where method is delimiter: the literal text that opens a new chunk, such as ARTICLE. "
         "Chunks longer than size are cut further; short ones are not joined.",
     )
-    tokenizer: Tokenizer = Field(Tokenizer.CL100K, description="Where method is tokens: what a token is.")
+    tokenizer: Tokenizer = Field(
+        default=Tokenizer.CL100K, description="Where method is tokens: what a token is."
+    )
 
     @model_validator(mode="after")
     def _overlap_leaves_room(self) -> Self:

@@ -16,6 +16,8 @@ from casemill.steps.citing import FoundCitation, citations_from_json
 from casemill.steps.context import StepContext
 from casemill.steps.registry import step
 
+_SECONDS_PER_CHARACTER = 60 / 1_000_000  # beside the limit's seconds: slow cores take 19 s for a million
+
 
 class TextTooHard(CasemillError):
     """Citations of some documents could not be found within the limits."""
@@ -50,18 +52,23 @@ def _searched(
     context: StepContext, documents: Sequence[UUID]
 ) -> Iterator[tuple[UUID, list[dict[str, Any]] | Killed]]:
     """Each document with what was found in it, in the order they are done."""
+    workspace = context.workspace
 
     def search(document: UUID) -> list[dict[str, Any]] | Killed:
-        with context.workspace.database.read() as session:
+        with workspace.database.read() as session:
             text, page_count = session.exec(
                 select(CaseDocument.text, CaseDocument.page_count).where(CaseDocument.id == document)
             ).one()
-        told = context.workspace.sandbox.run("casemill.steps.citing:citations_as_json", text=text or "")
+        told = workspace.sandbox.run(
+            "casemill.steps.citing:citations_as_json",
+            text=text or "",
+            seconds=workspace.settings.extraction.seconds + len(text or "") * _SECONDS_PER_CHARACTER,
+        )
         if isinstance(told, Killed):
             return told
         return [_row(citation, is_paged=page_count is not None) for citation in citations_from_json(told)]
 
-    with ThreadPoolExecutor(context.workspace.settings.processes, "citations") as readers:
+    with ThreadPoolExecutor(workspace.settings.processes, "citations") as readers:
         searching = {readers.submit(search, document): document for document in documents}
         try:
             for future in as_completed(searching):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from casemill.db import TRANSIENT
 from casemill.errors import CasemillError
@@ -36,8 +36,22 @@ class RetryPolicy:
     def delays(self) -> list[float]:
         return [self.first_delay_seconds * 3**n for n in range(self.retries)]
 
-    def applies_to(self, error: BaseException) -> bool:
+    def applies_to(self, error: object) -> bool:
         return isinstance(error, self.transient)
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """The same as options of a Prefect task, with jitter so that those that failed together part."""
+
+        def is_worth_it(_task: object, _run: object, state: Any) -> bool:
+            return self.applies_to(state.data)
+
+        return {
+            "retries": self.retries,
+            "retry_delay_seconds": self.delays,
+            "retry_jitter_factor": 0.5,
+            "retry_condition_fn": is_worth_it,  # Prefect takes plain functions only, no methods
+        }
 
 
 @dataclass(frozen=True)

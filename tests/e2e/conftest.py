@@ -35,7 +35,11 @@ class Up:
 
     def environment(self) -> dict[str, str]:
         """For commands of Prefect itself, as a user would set it."""
-        return {**clean_environment(), "PREFECT_API_URL": self.api, "PREFECT_HOME": str(self.home / "prefect")}
+        return {
+            **clean_environment(),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_HOME": str(self.home / "prefect"),
+        }
 
     def run(self, *arguments: str, status: int = 0) -> str:
         return casemill(*arguments, "--home", str(self.home), status=status)
@@ -125,7 +129,10 @@ def processes_of(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("CASEMILL_HOME") == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                process.environ().get("CASEMILL_HOME") == str(home)
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

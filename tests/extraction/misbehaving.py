@@ -14,6 +14,12 @@ def behave(text: str) -> dict[str, object]:
     return {"text": text, "pid": os.getpid()}
 
 
+def behave_after(delay: float, function: str) -> str:
+    """An argument of a function may have any name but `seconds`."""
+    time.sleep(delay)
+    return function
+
+
 def hang(started: str | None = None) -> None:
     """Never returns and never lets go of the interpreter lock."""
     if started:

@@ -4,10 +4,10 @@ import struct
 from pathlib import Path
 
 import pytest
-from doc_writer import SECTOR, TEXT_AT, compound_file, word_6, word_97
 
 from casemill.extraction.contract import Extracted, ExtractionLimits, Reason, Unreadable
 from casemill.extraction.doc import extract_doc
+from tests.extraction.doc_writer import SECTOR, TEXT_AT, compound_file, word_6, word_97
 
 LIMITS = ExtractionLimits()
 DELETED, INSERTED, HIDDEN = b"\x00\x08\x01", b"\x01\x08\x01", b"\x3c\x08\x01"

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from doc_writer import word_97
 
 from casemill.extraction.contract import Extracted, ExtractionLimits, Reason, Unreadable
 from casemill.extraction.doc import extract_doc
 from casemill.extraction.libreoffice import convert_to_text
+from tests.extraction.doc_writer import word_97
 
 LIMITS = ExtractionLimits()
 

@@ -1,16 +1,12 @@
 """The migrations make exactly what the models say, forwards and backwards."""
 
-import subprocess
-import sys
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from tests.paper import run_sql
 from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
@@ -55,7 +51,9 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind(tmp_path: Path):
     """Half a schema could be neither used nor migrated again."""
     database = Database(f"sqlite:///{tmp_path / 'half.db'}")
     with database.write() as session:
-        session.connection().exec_driver_sql("CREATE TABLE citations (id INTEGER)")  # is made last, so it fails
+        session.connection().exec_driver_sql(
+            "CREATE TABLE citations (id INTEGER)"
+        )  # is made last, so it fails
     with pytest.raises(Exception, match="already exists"):
         migrate(database)
     assert tables(database) == {"citations"}

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlmodel import col, select
+from sqlmodel import select
 
 from casemill.db import TRANSIENT, Database
 from casemill.models import Case

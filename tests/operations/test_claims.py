@@ -158,10 +158,10 @@ def test_a_lost_claim_changes_nothing(database: Database, lose):
     row_id = claimed_row(database, claims.STEP, me)
     lose(database, row_id, me)
     before = row(database, claims.STEP, row_id).model_dump()
-    with pytest.raises(LostClaim, match=rf"CaseStep {row_id} is no longer claimed by attempt 1 of job"):
-        with database.write() as session:
-            session.add(Case(name="what the attempt found out"))
-            claims.change(session, claims.STEP, row_id, me, done=7, state=StepState.COMPLETED)
+    told = rf"CaseStep {row_id} is no longer claimed by attempt 1 of job"
+    with pytest.raises(LostClaim, match=told), database.write() as session:
+        session.add(Case(name="what the attempt found out"))
+        claims.change(session, claims.STEP, row_id, me, done=7, state=StepState.COMPLETED)
     assert row(database, claims.STEP, row_id).model_dump() == before
     with database.read() as session:
         assert session.exec(select(Case).where(Case.name == "what the attempt found out")).all() == []

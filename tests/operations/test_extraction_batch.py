@@ -111,7 +111,9 @@ def test_a_failed_case_of_another_shard_is_left_as_it_is(workspace: Workspace, l
 
 
 @pytest.mark.parametrize("death", ["known to be dead", "earlier attempt of the same job"])
-def test_a_job_goes_on_where_a_dead_one_stopped(workspace: Workspace, log: Log, cases: list[UUID], death: str):
+def test_a_job_goes_on_where_a_dead_one_stopped(
+    workspace: Workspace, log: Log, cases: list[UUID], death: str
+):
     batch_id = begin(workspace.database, log.registry, cases[:1])
     gone = Attempt(uuid4(), 1)
     stopped = take_share(workspace, log.registry, batch_id, gone)

@@ -245,7 +245,7 @@ def test_a_step_that_forgets_to_finish_is_a_failed_one(
 
 
 def test_an_error_may_quote_anything(workspace: Workspace, case: UUID):
-    """An error that quoted a file's name could not be stored; the row stayed claimed, and nobody learnt why."""
+    """An error that quoted a file's name could not be stored: the row stayed claimed, nobody learnt why."""
     registry = chain_of(read=raising(ValueError("cannot open 'a\0\x1b[2J\udcff.pdf'")), cut=do_nothing)
     begin(workspace.database, registry, [case])
     with pytest.raises(ValueError, match="cannot open"):

@@ -1,0 +1,62 @@
+"""The embedded Prefect server takes SQLite's write lock when a transaction begins."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.dependencies import provide_database_interface, set_database_config
+
+from casemill.local.prefect_server import ImmediateTransactions
+
+
+def another_can_write_during_a_transaction(configuration: AioSqliteConfiguration, file: Path) -> bool:
+    """Whether a second writer gets the lock while a transaction of this configuration has only read."""
+
+    async def transaction() -> bool:
+        engine = await configuration.engine()
+        session = await configuration.session(engine)
+        async with session, configuration.begin_transaction(session):
+            await session.execute(sa.text("SELECT 1"))
+            other = sqlite3.connect(file, timeout=0)
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            finally:
+                other.close()
+            return True
+
+    return asyncio.run(transaction())
+
+
+def test_a_transaction_holds_the_write_lock_from_its_beginning(tmp_path: Path) -> None:
+    """Forty runs submitted at once made the stock server answer 503 "database is locked" by the hundred.
+
+    Its transactions begin deferred: one that reads first and writes later fails at once if another wrote
+    meanwhile. This fails if Prefect no longer begins transactions where our configuration takes the lock.
+    """
+    file = tmp_path / "prefect.db"
+    url = f"sqlite+aiosqlite:///{file}"
+    assert not another_can_write_during_a_transaction(ImmediateTransactions(connection_url=url), file)
+
+
+def test_prefects_own_configuration_does_not(tmp_path: Path) -> None:
+    """If this fails, Prefect has mended it, and our launcher can go."""
+    file = tmp_path / "prefect.db"
+    configuration = AioSqliteConfiguration(connection_url=f"sqlite+aiosqlite:///{file}")
+    assert another_can_write_during_a_transaction(configuration, file)
+
+
+@pytest.fixture
+def prefect_as_it_was():
+    yield
+    set_database_config(None)
+
+
+def test_prefect_uses_the_configuration_it_is_handed(prefect_as_it_was: None, tmp_path: Path) -> None:
+    ours = ImmediateTransactions(connection_url=f"sqlite+aiosqlite:///{tmp_path / 'prefect.db'}")
+    set_database_config(ours)
+    assert provide_database_interface().database_config is ours
