@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlmodel import Session
@@ -26,7 +26,7 @@ class Database:
     transaction that will write takes the write lock when it begins, and waits for it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.engine = _engine(url)
         self._writer = self.engine.execution_options(casemill_writes=True)
         # SQLite's transactions are always so; PostgreSQL would answer each question as of another moment.
@@ -50,8 +50,8 @@ class Database:
         self.engine.dispose()
 
 
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
+def _engine(url: str | URL) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _set_up_sqlite)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL, make_url
 
 from casemill.extraction.contract import ExtractionLimits
 
@@ -59,11 +60,11 @@ class Settings(BaseSettings):
         return folder.expanduser().absolute()
 
     @property
-    def database(self) -> str:
-        """The SQLAlchemy URL, with its password: for opening, not for showing."""
+    def database(self) -> URL:
+        """For opening: it holds the password, though it does not show it."""
         if self.database_url is not None:
-            return self.database_url.get_secret_value()
-        return f"sqlite:///{self.home / 'casemill.db'}"
+            return make_url(self.database_url.get_secret_value())
+        return URL.create("sqlite", database=str(self.home / "casemill.db"))
 
     @property
     def local_worker(self) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import make_url
+from sqlalchemy import URL
 
 from casemill.settings import CHECKOUT, Settings, read_settings
 
@@ -21,7 +21,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_without_any_variable_all_data_lies_in_a_folder_here(tmp_path: Path):
     settings = read_settings()
     assert settings.home == tmp_path / ".casemill"
-    assert settings.database == f"sqlite:///{tmp_path / '.casemill' / 'casemill.db'}"
+    assert settings.database == URL.create("sqlite", database=str(tmp_path / ".casemill" / "casemill.db"))
     for path in (settings.documents_folder, settings.search_file, settings.prefect_home):
         assert path.is_relative_to(settings.home)
     assert (settings.jobs_at_once, settings.jobs_per_user) == (10, 3)
@@ -66,7 +66,7 @@ def test_a_home_means_the_same_folder_wherever_a_process_is_started(
 def test_the_password_of_the_database_is_not_shown(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CASEMILL_DATABASE_URL", "postgresql+psycopg://me:opensesame@host/mill")
     settings = read_settings()
-    assert make_url(settings.database).password == "opensesame"
+    assert settings.database.password == "opensesame"
     assert "opensesame" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 

@@ -1,5 +1,6 @@
 """Lists of cases and of experts."""
 
+from rich.markup import escape
 from rich.table import Column, Table
 
 from casemill.cli.options import print_json, stdout
@@ -16,8 +17,10 @@ def print_owners(summaries: list[OwnerSummary], what: str, empty: str, *, as_jso
     if not summaries:
         stdout.print(empty, markup=False)
         return
-    table = Table(what, *ProcessingStatus, Column("id", no_wrap=True))
+    table = Table(what, "documents", Column("id", no_wrap=True))
     for owner in summaries:
-        counts = (str(owner.documents.get(status, "")) for status in ProcessingStatus)
-        table.add_row(stdout.render_str(owner.name, markup=False), *counts, str(owner.id))
+        counts = [
+            f"{owner.documents[found]} {found}" for found in ProcessingStatus if found in owner.documents
+        ]
+        table.add_row(escape(owner.name), ", ".join(counts), str(owner.id))
     stdout.print(table)

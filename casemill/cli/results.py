@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich.markup import escape  # file names and errors are hostile: no markup of theirs is obeyed
 from rich.table import Table
 from sqlmodel import Session
 
@@ -10,12 +11,12 @@ from casemill.models import Batch, ProcessingStatus, StepState
 from casemill.models.columns import utc_now
 from casemill.operations.batch_progress import CaseResult, batch_status, case_results, ledger
 
-_COLOURS = {
-    StepState.COMPLETED: "green",
-    StepState.FAILED: "red",
-    StepState.BLOCKED: "yellow",
-    StepState.RUNNING: "cyan",
-    StepState.PENDING: "dim",
+_SHOWN = {
+    StepState.COMPLETED: "[green]✓[/]",
+    StepState.FAILED: "[red]failed[/]",
+    StepState.BLOCKED: "[yellow]blocked[/]",
+    StepState.RUNNING: "[cyan]running[/]",
+    StepState.PENDING: "[dim]pending[/]",
 }
 
 
@@ -51,15 +52,15 @@ def print_batch(session: Session, batch: Batch) -> None:
     cases = case_results(session, batch)
     status = batch_status(ledger(session, batch.id), utc_now())
     table = Table(title=f"Batch {batch.id}: {status}", title_justify="left")
-    table.add_column("case")
+    table.add_column("case", overflow="fold")
     for step in batch.steps:
-        table.add_column(step)
-    table.add_column("documents", justify="right")
-    table.add_column("unreadable", justify="right")
+        table.add_column(step, justify="center", no_wrap=True)
+    table.add_column("documents", justify="right", no_wrap=True)
+    table.add_column("unreadable", justify="right", no_wrap=True)
     for case in cases:
         unreadable = sum(document.status == ProcessingStatus.FAILED for document in case.documents)
         table.add_row(
-            _plain(case.name),
+            escape(case.name),
             *(_state(case, step) for step in batch.steps),
             str(len(case.documents)),
             str(unreadable or ""),
@@ -75,22 +76,15 @@ def _print_failures(cases: list[CaseResult]) -> None:
     for case in cases:
         for name, row in case.steps.items():
             if row.state == StepState.FAILED:
-                table.add_row(_plain(case.name), f"step {name}", _plain(f"{row.error_type}: {row.error}"))
+                table.add_row(escape(case.name), f"step {name}", escape(f"{row.error_type}: {row.error}"))
         for document in case.documents:
             if document.status == ProcessingStatus.FAILED:
-                why = f"{document.reason}: {document.detail}"
-                table.add_row(_plain(case.name), _plain(document.name), _plain(why))
+                what = f"{escape(document.name)}\n[red]{document.reason}[/]"
+                table.add_row(escape(case.name), what, escape(document.detail or ""))
     if table.row_count:
         stdout.print(table)
 
 
 def _state(case: CaseResult, step: str) -> str:
     row = case.steps.get(step)
-    return f"[{_COLOURS[row.state]}]{row.state}[/]" if row else ""
-
-
-def _plain(text: str) -> str:
-    """File names and errors are hostile: no markup of theirs is obeyed."""
-    from rich.markup import escape
-
-    return escape(text)
+    return _SHOWN[row.state] if row else ""

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
 from casemill.db import Database
 from casemill.errors import CasemillError
 from casemill.extraction.sandbox import Killed, Sandbox
 from casemill.local.stack import answers, online_workers, running_api_url
-from casemill.migrations import FOLDER
+from casemill.migrations import newest, revision
 from casemill.search.sqlite import SqliteIndex
 from casemill.settings import Settings
 from casemill.storage.opening import configured_store
@@ -74,16 +72,12 @@ def _database(settings: Settings) -> Finding:
         return Finding("database", Health.MISSING, "made by the first `casemill up`")
     database = Database(settings.database)
     try:
-        with database.engine.connect() as connection:
-            have = MigrationContext.configure(connection).get_current_revision()
-            name = connection.dialect.name
+        have, name = revision(database), database.engine.dialect.name
     finally:
         database.close()
-    newest = ScriptDirectory(str(FOLDER)).get_current_head()
-    if have != newest:
-        return Finding(
-            "database", Health.ILL, f"schema {have}, newest is {newest}; `casemill up` brings it up to date"
-        )
+    if have != newest():
+        says = f"schema {have}, newest is {newest()}; `casemill up` brings it up to date"
+        return Finding("database", Health.ILL, says)
     return Finding("database", Health.WELL, f"{name}, schema {have}")
 
 

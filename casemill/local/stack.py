@@ -54,6 +54,7 @@ def prefect_environment(settings: Settings, api_url: str) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "casemill",
     }
 
 

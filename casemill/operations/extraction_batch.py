@@ -65,7 +65,9 @@ def share(
         case_ids=mine,
         other_shards=shards[1:],
         frontier=Frontier(
-            registry.plan(batch.steps), mine, {(row.case_id, row.step): row.state for row, _ in rows}
+            [registry[name] for name in batch.steps],
+            mine,
+            {(row.case_id, row.step): row.state for row, _ in rows},
         ),
         rows={(row.case_id, row.step): row.id for row, _ in rows if row.id is not None},
         case_names={row.case_id: name for row, name in rows},

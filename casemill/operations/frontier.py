@@ -20,7 +20,9 @@ class Frontier:
     def __init__(
         self, plan: Sequence[Step], case_ids: Iterable[UUID], states: Mapping[Place, StepState]
     ) -> None:
-        self._requires = {step.name: step.requires for step in plan}
+        # A batch knows the steps it began with; what a later version requires beyond them it never had.
+        planned = {step.name for step in plan}
+        self._requires = {step.name: planned.intersection(step.requires) for step in plan}
         self._completed = {place for place, state in states.items() if state == StepState.COMPLETED}
         self._waiting = [
             (case, step.name)
@@ -44,6 +46,12 @@ class Frontier:
         return None
 
     def settle(self, place: Place, *, completed: bool) -> None:
-        """What became of a step handed out. Without it completed, what depends on it is not handed out."""
+        """What became of a step handed out. Without it completed, what depends on it is never handed out."""
         if completed:
             self._completed.add(place)
+            return
+        case, name = place
+        for dependent in [step for step, required in self._requires.items() if name in required]:
+            if (case, dependent) in self._waiting:
+                self._waiting.remove((case, dependent))
+            self.settle((case, dependent), completed=False)

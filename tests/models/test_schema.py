@@ -1,5 +1,7 @@
 """The migrations make exactly what the models say, forwards and backwards."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from sqlmodel import SQLModel
 import casemill.models  # noqa: F401  registers the tables
 from casemill.db import Database
 from casemill.migrations import FOLDER, migrate
+from casemill.settings import Settings
 
 
 def differences(database: Database) -> list[object]:
@@ -58,3 +61,26 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind(tmp_path: Path):
         migrate(database)
     assert tables(database) == {"citations"}
     database.close()
+
+
+def test_processes_that_start_at_once_on_a_new_database_migrate_it_once(tmp_path: Path):
+    """Twelve of eighteen such starts ended with "database is locked"."""
+    file = tmp_path / "new.db"
+    code = (
+        "import sys; from casemill.db import Database; from casemill.migrations import migrate; "
+        "migrate(Database('sqlite:///' + sys.argv[1]))"
+    )
+    starting = [subprocess.Popen([sys.executable, "-c", code, file]) for _ in range(4)]
+    assert [process.wait(60) for process in starting] == [0] * 4
+    database = Database(f"sqlite:///{file}")
+    assert differences(database) == []
+    database.close()
+
+
+def test_a_home_with_odd_characters_in_its_path_holds_a_database(tmp_path: Path):
+    settings = Settings(home=tmp_path / "who? me & you #1")
+    settings.home.mkdir()
+    database = Database(settings.database)
+    migrate(database)
+    database.close()
+    assert (settings.home / "casemill.db").is_file()
