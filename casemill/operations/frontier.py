@@ -33,7 +33,7 @@ class Frontier:
 
     @property
     def waiting(self) -> int:
-        """How many steps have not been handed out."""
+        """How many steps may still be handed out."""
         return len(self._waiting)
 
     def next(self) -> Place | None:
@@ -51,7 +51,7 @@ class Frontier:
             self._completed.add(place)
             return
         case, name = place
-        for dependent in [step for step, required in self._requires.items() if name in required]:
-            if (case, dependent) in self._waiting:
-                self._waiting.remove((case, dependent))
-            self.settle((case, dependent), completed=False)
+        for dependent in [(case, step) for step, required in self._requires.items() if name in required]:
+            if dependent in self._waiting:
+                self._waiting.remove(dependent)
+                self.settle(dependent, completed=False)
