@@ -38,6 +38,7 @@ def batch_as_json(session: Session, batch: Batch) -> dict[str, Any]:
                         "detail": document.detail,
                         "pages": document.pages,
                         "characters": document.characters,
+                        "citations": document.citations,
                     }
                     for document in case.documents
                 ],

@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import cast
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import Session, col, select
 
 from casemill.errors import NotFound
 from casemill.extraction.contract import Reason
-from casemill.models import Batch, Case, CaseDocument, CaseStep, ProcessingStatus, StepState
+from casemill.models import Batch, Case, CaseDocument, CaseStep, Citation, ProcessingStatus, StepState
 
 
 class BatchStatus(StrEnum):
@@ -45,6 +46,7 @@ class DocumentResult:
     detail: str | None
     pages: int | None
     characters: int | None
+    citations: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,14 @@ def case_results(session: Session, batch: Batch) -> list[CaseResult]:
 def documents_of(session: Session, case_ids: set[UUID]) -> dict[UUID, list[DocumentResult]]:
     """The cases' documents without their text, by case, in the order of their names."""
     found: dict[UUID, list[DocumentResult]] = {}
+    cited = dict(
+        session.exec(
+            select(Citation.case_document_id, func.count())
+            .join(CaseDocument, col(CaseDocument.id) == Citation.case_document_id)
+            .where(col(CaseDocument.case_id).in_(case_ids))
+            .group_by(col(Citation.case_document_id))
+        ).all()
+    )
     documents = session.exec(
         select(CaseDocument)
         .where(col(CaseDocument.case_id).in_(case_ids))
@@ -138,6 +148,7 @@ def documents_of(session: Session, case_ids: set[UUID]) -> dict[UUID, list[Docum
                 detail=document.failure_detail,
                 pages=document.page_count,
                 characters=document.characters,
+                citations=cited.get(document.id, 0),
             )
         )
     return found

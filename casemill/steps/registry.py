@@ -26,10 +26,14 @@ class BadPrerequisites(CasemillError):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a step is tried again, and after which errors: only those that may pass by themselves."""
+    """How long a step may take, how often it is tried again, and after which errors.
+
+    Only errors that may pass by themselves are worth another try.
+    """
 
     retries: int = 3
     first_delay_seconds: float = 2
+    timeout_seconds: float = 24 * 3600
     transient: tuple[type[Exception], ...] = (*TRANSIENT, StorageUnavailable, SearchUnavailable)
 
     @property
@@ -47,6 +51,7 @@ class RetryPolicy:
             return self.applies_to(state.data)
 
         return {
+            "timeout_seconds": self.timeout_seconds,
             "retries": self.retries,
             "retry_delay_seconds": self.delays,
             "retry_jitter_factor": 0.5,

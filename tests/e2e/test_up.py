@@ -78,9 +78,8 @@ def test_real_filings_become_text_citations_and_search(up: Up, corpus: Path) -> 
         "word-perfect.wpd": ("failed", "unsupported format"),
     }
     for case in cases.values():
-        assert all(found["status"] == "ready" and found["characters"] for found in case["documents"])
-    cited = "SELECT count(DISTINCT case_id) FROM case_documents d JOIN citations ON case_document_id = d.id"
-    assert count(up, cited) == len(cases) + 1  # the .doc in mixed cites too
+        for found in case["documents"]:
+            assert (found["status"], found["characters"] > 0, found["citations"] > 0) == ("ready", True, True)
     hits = up.json("search", '"Employee Benefits Summary"', "--case", "ca5")["hits"]
     assert (hits[0]["document"], hits[0]["page"]) == ("ca5_00516242060.pdf", 2)
     queues = prefect(up, "/work_pools/casemill/queues/filter", {})
