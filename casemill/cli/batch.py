@@ -9,18 +9,17 @@ from sqlmodel import col, select
 
 from casemill.cli.extract import Steps, chosen_steps
 from casemill.cli.options import Home, Json, open_workspace, print_json, require_prefect, settings_of, stdout
-from casemill.cli.results import batch_as_json, print_batch
+from casemill.cli.results import show_batch
 from casemill.cli.watch import watch_batch
 from casemill.models import Batch
 from casemill.models.columns import utc_now
-from casemill.operations.batch_progress import BatchStatus, batch_named, batch_status, ledger
+from casemill.operations.batch_progress import BatchStatus, batch_status, ledger
 from casemill.operations.extraction_batch import all_cases
 from casemill.operations.local_user import local_user
 from casemill.operations.owners import case_called
 from casemill.settings import Settings
 from casemill.steps.chunking import ChunkOptions
 from casemill.steps.options import BatchOptions
-from casemill.workspace import Workspace
 
 app = typer.Typer(help="Batches: cases x steps.", no_args_is_help=True)
 
@@ -80,7 +79,7 @@ def resume(batch_id: BatchId, watch: Watch = False, as_json: Json = False, home:
 def show(batch_id: BatchId, as_json: Json = False, home: Home = None) -> None:
     """What became of each case, step and document of a batch."""
     with open_workspace(settings_of(home)) as workspace:
-        _show(workspace, batch_id, as_json=as_json)
+        show_batch(workspace, batch_id, as_json=as_json)
 
 
 @app.command("list")
@@ -127,15 +126,6 @@ def _follow(settings: Settings, batch_id: UUID, *, watch: bool, as_json: bool) -
                 stdout.print(f"Batch {batch_id} started; `casemill batch show {batch_id}` tells how it goes")
             return
         status = watch_batch(workspace.database, batch_id)
-        _show(workspace, batch_id, as_json=as_json)
+        show_batch(workspace, batch_id, as_json=as_json)
     if status == BatchStatus.FAILED:
         raise typer.Exit(1)
-
-
-def _show(workspace: Workspace, batch_id: UUID, *, as_json: bool) -> None:
-    with workspace.database.read() as session:
-        batch = batch_named(session, batch_id)
-        if as_json:
-            print_json(batch_as_json(session, batch))
-        else:
-            print_batch(session, batch)

@@ -13,14 +13,13 @@ from casemill.cli.options import (
     PrefectPort,
     connect_prefect,
     open_workspace,
-    print_json,
     settings_of,
     stderr,
 )
-from casemill.cli.results import batch_as_json, print_batch
+from casemill.cli.results import show_batch
 from casemill.cli.watch import watch_batch
 from casemill.local.stack import Stack, free_port, running_api_url
-from casemill.operations.batch_progress import BatchStatus, batch_named
+from casemill.operations.batch_progress import BatchStatus
 from casemill.operations.import_folder import NothingToImport, case_folders, import_case
 from casemill.operations.local_user import local_user
 from casemill.steps.all import REGISTRY
@@ -66,12 +65,7 @@ def extract(
             user_id = local_user(session).id
         batch_id = begin_batch(workspace, case_ids, wanted, BatchOptions(), user_id)
         status = watch_batch(workspace.database, batch_id)
-        with workspace.database.read() as session:
-            batch = batch_named(session, batch_id)
-            if as_json:
-                print_json(batch_as_json(session, batch))
-            else:
-                print_batch(session, batch)
+        show_batch(workspace, batch_id, as_json=as_json)
     if status == BatchStatus.FAILED:
         raise typer.Exit(1)
 

@@ -1,15 +1,23 @@
 """A batch's outcome, for people and for programs."""
 
 from typing import Any
+from uuid import UUID
 
 from rich.markup import escape  # file names and errors are hostile: no markup of theirs is obeyed
 from rich.table import Table
 from sqlmodel import Session
 
-from casemill.cli.options import stdout
+from casemill.cli.options import print_json, stdout
 from casemill.models import Batch, ProcessingStatus, StepState
 from casemill.models.columns import utc_now
-from casemill.operations.batch_progress import CaseResult, batch_status, case_results, ledger
+from casemill.operations.batch_progress import (
+    CaseResult,
+    batch_named,
+    batch_status,
+    case_results,
+    ledger,
+)
+from casemill.workspace import Workspace
 
 _SHOWN = {
     StepState.COMPLETED: "[green]✓[/]",
@@ -18,6 +26,16 @@ _SHOWN = {
     StepState.RUNNING: "[cyan]running[/]",
     StepState.PENDING: "[dim]pending[/]",
 }
+
+
+def show_batch(workspace: Workspace, batch_id: UUID, *, as_json: bool) -> None:
+    """Raises NotFound."""
+    with workspace.database.read() as session:
+        batch = batch_named(session, batch_id)
+        if as_json:
+            print_json(batch_as_json(session, batch))
+        else:
+            print_batch(session, batch)
 
 
 def batch_as_json(session: Session, batch: Batch) -> dict[str, Any]:

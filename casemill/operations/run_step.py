@@ -1,13 +1,12 @@
 """Runs one step of one case under a claim in the ledger."""
 
 import traceback
-from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from casemill.errors import CasemillError, LostClaim
 from casemill.extraction.contract import clean_text
@@ -125,13 +124,3 @@ def reopen(session: Session, batch_id: UUID, case_ids: list[UUID] | None = None)
     if case_ids is not None:
         rows = rows.where(col(CaseStep.case_id).in_(case_ids))
     return session.exec(rows.values(state=StepState.PENDING)).rowcount
-
-
-def ledger_states(
-    session: Session, batch_id: UUID, case_ids: list[UUID]
-) -> Mapping[tuple[UUID, str], CaseStep]:
-    """The rows of these cases by case and step."""
-    rows = session.exec(
-        select(CaseStep).where(CaseStep.batch_id == batch_id, col(CaseStep.case_id).in_(case_ids))
-    )
-    return {(row.case_id, row.step): row for row in rows}

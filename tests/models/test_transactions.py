@@ -18,7 +18,7 @@ from sqlmodel import select
 from casemill.db import TRANSIENT, Database
 from casemill.models import Case
 
-FORK = multiprocessing.get_context("fork")
+SPAWN = multiprocessing.get_context("spawn")  # a fork would inherit the locks of this process' threads
 WRITERS, ROUNDS = 4, 15
 
 
@@ -44,8 +44,8 @@ def version(database: Database, name: str) -> int:
 
 def run_at_once(count: int, target: object, *arguments: object) -> None:
     """In processes of their own; fails if one of them does."""
-    start = FORK.Barrier(count)
-    processes = [FORK.Process(target=target, args=(*arguments, start)) for _ in range(count)]
+    start = SPAWN.Barrier(count)
+    processes = [SPAWN.Process(target=target, args=(*arguments, start)) for _ in range(count)]
     for process in processes:
         process.start()
     for process in processes:

@@ -4,7 +4,7 @@ import copy
 import struct
 import zipfile
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -13,6 +13,7 @@ import olefile
 
 from casemill.extraction.contract import ExtractionLimits, Reason
 from casemill.extraction.docx.refusal import Refusal
+from casemill.extraction.docx.salvage import salvage
 
 MIB = 1024 * 1024
 MOST_PARTS = 20_000
@@ -32,7 +33,9 @@ _PASSWORD = "the document is password-protected; upload a copy without a passwor
 class Archive:
     """The parts of a package by name. Names ignore case, as ISO/IEC 29500-2 wants it."""
 
-    def __init__(self, zipped: zipfile.ZipFile, limits: ExtractionLimits) -> None:
+    def __init__(self, zipped: zipfile.ZipFile, limits: ExtractionLimits, lost: Sequence[str] = ()) -> None:
+        """lost: what of the package is known not to have been readable, to be told with its text."""
+        self.lost = lost
         self._zip = zipped
         self._limits = limits
         self._unpacked = 0
@@ -86,15 +89,13 @@ class Archive:
         return b"".join(chunks)
 
     def _room(self) -> int:
-        return self._most_xml() - self._unpacked
-
-    def _most_xml(self) -> int:
-        return int(min(self._limits.unpacked_mb, self._limits.memory_mb / MEMORY_PER_XML) * MIB)
+        return _most_xml_bytes(self._limits) - self._unpacked
 
     def _too_large(self) -> Refusal:
         return Refusal(
             Reason.TOO_LARGE,
-            f"the document's text unpacks to more than {self._most_xml() // MIB} MiB; upload it in parts",
+            f"the document's text unpacks to more than {_most_xml_bytes(self._limits) // MIB} MiB; "
+            "upload it in parts",
         )
 
 
@@ -108,15 +109,20 @@ def opened(path: Path, limits: ExtractionLimits) -> Generator[Archive]:
         if head == _OLE:
             raise _not_ooxml(path)
         stream.seek(0)
-        with _zip_of(stream) as zipped:
-            yield Archive(zipped, limits)
+        zipped, lost = _zip_of(stream, limits)
+        with zipped:
+            yield Archive(zipped, limits, lost)
 
 
-def _zip_of(stream: IO[bytes]) -> zipfile.ZipFile:
+def _zip_of(stream: IO[bytes], limits: ExtractionLimits) -> tuple[zipfile.ZipFile, tuple[str, ...]]:
+    """The zip, and what is lost of it."""
     try:
-        return zipfile.ZipFile(stream)
+        return zipfile.ZipFile(stream), ()
     except _NOT_A_ZIP:
-        raise Refusal(Reason.CORRUPT_FILE, _DAMAGED) from None
+        saved = salvage(stream, parts=MOST_PARTS, unpacked_bytes=_most_xml_bytes(limits))
+    if saved is None:
+        raise Refusal(Reason.CORRUPT_FILE, _DAMAGED)
+    return saved.zipped, ("the zip's table of contents", *saved.lost)
 
 
 def _not_ooxml(path: Path) -> Refusal:
@@ -131,6 +137,10 @@ def _not_ooxml(path: Path) -> Refusal:
         Reason.CORRUPT_FILE,
         f"{path.name} is not a .docx file but one in an older format; upload it under its real name, as .doc",
     )
+
+
+def _most_xml_bytes(limits: ExtractionLimits) -> int:
+    return int(min(limits.unpacked_mb, limits.memory_mb / MEMORY_PER_XML) * MIB)
 
 
 def _canonical(name: str) -> str:

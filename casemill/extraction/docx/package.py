@@ -60,7 +60,7 @@ class Package:
         self._blobs: dict[str, bytes | None] = {}
         self._roots: dict[str, Element | None] = {}
         self._relations: dict[str, dict[str, Relation]] = {}
-        self.damage: list[str] = []
+        self.damage = list(archive.lost)
         self.main = self._main_part()
         self._open_with_python_docx()
 
@@ -97,6 +97,8 @@ class Package:
         for name in (*self.related("", "officeDocument"), *self._declared_main(), "word/document.xml"):
             if name in self._archive:
                 return name
+        if self._archive.lost:
+            raise Refusal(Reason.CORRUPT_FILE, f"the text of the document is damaged; {_ADVICE}")
         raise Refusal(Reason.CORRUPT_FILE, f"the file holds no Word document; {_ADVICE}")
 
     def _declared_main(self) -> list[str]:
