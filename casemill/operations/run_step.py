@@ -1,5 +1,6 @@
 """Runs one step of one case under a claim in the ledger."""
 
+import time
 import traceback
 from contextlib import suppress
 from enum import StrEnum
@@ -61,7 +62,8 @@ def run_step(
         batch = session.get_one(Batch, row.batch_id)
     try:
         options = BatchOptions.model_validate(batch.options)
-        step.run(StepContext(workspace, attempt, row_id, case, options))
+        deadline = time.monotonic() + step.timeout_seconds
+        step.run(StepContext(workspace, attempt, row_id, case, options, deadline))
         with workspace.database.read() as session:
             if session.get_one(CaseStep, row_id).state != StepState.COMPLETED:
                 raise StepUnfinished(

@@ -26,14 +26,10 @@ class BadPrerequisites(CasemillError):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long a step may take, how often it is tried again, and after which errors.
-
-    Only errors that may pass by themselves are worth another try.
-    """
+    """How often a step is tried again, and after which errors: only those that may pass by themselves."""
 
     retries: int = 3
     first_delay_seconds: float = 2
-    timeout_seconds: float = 24 * 3600
     transient: tuple[type[Exception], ...] = (*TRANSIENT, StorageUnavailable, SearchUnavailable)
 
     @property
@@ -51,7 +47,6 @@ class RetryPolicy:
             return self.applies_to(state.data)
 
         return {
-            "timeout_seconds": self.timeout_seconds,
             "retries": self.retries,
             "retry_delay_seconds": self.delays,
             "retry_jitter_factor": 0.5,
@@ -61,13 +56,18 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Step:
-    """One named stage of a case's extraction. Running it twice gives the same result once."""
+    """One named stage of a case's extraction. Running it twice gives the same result once.
+
+    timeout_seconds is for one try over all documents of the case, and is looked at whenever the step saves;
+    a single document is held to the limits of extraction.
+    """
 
     name: str
     title: str
     run: StepFunction
     requires: tuple[str, ...] = ()
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout_seconds: float = 24 * 3600
 
 
 class StepRegistry(Mapping[str, Step]):
@@ -91,12 +91,18 @@ class StepRegistry(Mapping[str, Step]):
         return len(self._steps)
 
     def step(
-        self, name: str, title: str, requires: Iterable[str] = (), retry: RetryPolicy | None = None
+        self,
+        name: str,
+        title: str,
+        requires: Iterable[str] = (),
+        retry: RetryPolicy | None = None,
+        timeout_seconds: float = Step.timeout_seconds,
     ) -> Callable[[StepFunction], StepFunction]:
         def register(run: StepFunction) -> StepFunction:
             if name in self._steps:
                 raise BadPrerequisites(f"Two steps are named {name!r}; rename one")
-            self._steps[name] = Step(name, title, run, tuple(requires), retry or RetryPolicy())
+            policy = retry or RetryPolicy()
+            self._steps[name] = Step(name, title, run, tuple(requires), policy, timeout_seconds)
             return run
 
         return register

@@ -14,7 +14,7 @@ from casemill.models.columns import utc_now
 from casemill.operations import claims
 from casemill.operations.run_step import StepOutcome, StepUnfinished, reopen, run_step
 from casemill.search.contract import SearchUnavailable
-from casemill.steps.context import StepContext
+from casemill.steps.context import StepContext, StepTimedOut
 from casemill.steps.registry import StepNotRegistered, StepRegistry
 from casemill.storage.contract import StorageUnavailable
 from casemill.workspace import Workspace
@@ -366,3 +366,21 @@ def test_what_failed_or_was_blocked_can_wait_again_case_by_case(
     with workspace.database.write() as session:
         assert reopen(session, batch_id, []) == 0
         assert reopen(session, batch_id) == 2
+
+
+def test_a_step_whose_time_is_over_fails_and_keeps_what_it_saved(desk: Workspace, new_case: NewOwner):
+    slow = new_case(desk)
+    saved: list[int] = []
+
+    def crawl(context: StepContext) -> None:
+        for done in range(1, 1_000):
+            context.saved(done, 1_000)
+            saved.append(done)
+
+    registry = StepRegistry()
+    registry.step("crawl", "Crawl", timeout_seconds=0.2)(crawl)
+    begin(desk.database, registry, [slow])
+    with pytest.raises(StepTimedOut, match="its time was over"):
+        run(desk, registry, slow, "crawl")
+    row = row_of(desk.database, slow, "crawl")
+    assert (row.state, row.done) == (StepState.FAILED, saved[-1])
