@@ -17,7 +17,7 @@ from casemill.cli.options import (
     stderr,
 )
 from casemill.cli.results import show_batch
-from casemill.cli.watch import watch_batch
+from casemill.cli.watch import wait_for_jobs, watch_batch
 from casemill.local.stack import Stack, free_port, running_api_url
 from casemill.operations.batch_progress import BatchStatus
 from casemill.operations.import_folder import NothingToImport, case_folders, import_case
@@ -25,6 +25,8 @@ from casemill.operations.local_user import local_user
 from casemill.steps.all import REGISTRY
 from casemill.steps.options import BatchOptions
 from casemill.steps.registry import StepNotRegistered
+
+_LET_JOBS_END_SECONDS = 20
 
 Steps = Annotated[
     str | None,
@@ -50,9 +52,11 @@ def extract(
     settings = settings_of(home, prefect_port)
     with ExitStack() as opened:
         api_url = running_api_url(settings)
+        own = None
         if api_url is None:
             settings = settings.model_copy(update={"prefect_port": free_port(settings.prefect_port)})
-            api_url = opened.enter_context(Stack(settings, _say)).api_url
+            own = opened.enter_context(Stack(settings, _say))
+            api_url = own.api_url
         connect_prefect(settings, api_url)
         from casemill.monitoring.batches import begin_batch  # imports Prefect
 
@@ -65,6 +69,8 @@ def extract(
             user_id = local_user(session).id
         batch_id = begin_batch(workspace, case_ids, wanted, BatchOptions(), user_id)
         status = watch_batch(workspace.database, batch_id)
+        if own is not None:
+            wait_for_jobs(batch_id, _LET_JOBS_END_SECONDS)
         show_batch(workspace, batch_id, as_json=as_json)
     if status == BatchStatus.FAILED:
         raise typer.Exit(1)

@@ -19,6 +19,8 @@ from casemill.operations.batch_progress import (
 
 _POLL_SECONDS = 0.5
 _ASK_PREFECT_EVERY = 6  # polls
+_MOST_SILENT = 10
+_SETTLED = (BatchStatus.COMPLETED, BatchStatus.FAILED)
 
 
 class BatchStopped(CasemillError):
@@ -27,8 +29,6 @@ class BatchStopped(CasemillError):
 
 def watch_batch(database: Database, batch_id: UUID) -> BatchStatus:
     """Returns once every row of the ledger is settled; raises BatchStopped if nobody works on it any more."""
-    from casemill.monitoring.jobs import jobs_of_batch
-
     with Progress(
         TextColumn("{task.description:<12}"),
         BarColumn(),
@@ -38,7 +38,7 @@ def watch_batch(database: Database, batch_id: UUID) -> BatchStatus:
         console=stderr,
     ) as progress:
         bars: dict[str, TaskID] = {}
-        polls = 0
+        polls = silent = 0
         while True:
             with database.read() as session:
                 batch = batch_named(session, batch_id)
@@ -48,19 +48,40 @@ def watch_batch(database: Database, batch_id: UUID) -> BatchStatus:
                     bars[step.name] = progress.add_task(step.name, cases="")
                 progress.update(bars[step.name], completed=step.done, total=step.total, cases=step.words)
             status = batch_status(rows, utc_now())
-            if status in (BatchStatus.COMPLETED, BatchStatus.FAILED):
+            if status in _SETTLED:
                 return status
             polls += 1
             if polls % _ASK_PREFECT_EVERY == 0:
-                jobs = jobs_of_batch(batch_id)
-                if jobs and all(job.state is not None and job.state.is_final() for job in jobs):
-                    with database.read() as session:
-                        status = batch_status(ledger(session, batch_id), utc_now())
-                    if status in (BatchStatus.COMPLETED, BatchStatus.FAILED):
-                        return status
-                    said = jobs[-1].state.message if jobs[-1].state else None
-                    raise BatchStopped(
-                        f"The jobs of batch {batch_id} are over and it is not done ({said}); "
-                        f"`casemill batch resume {batch_id}` goes on with what is left"
-                    )
+                silent = _stop_if_nobody_works(database, batch_id, silent)
             time.sleep(_POLL_SECONDS)
+
+
+def wait_for_jobs(batch_id: UUID, seconds: float) -> None:
+    """Lets the jobs of a batch that is done end by themselves, so that Prefect shows them completed."""
+    from casemill.monitoring.jobs import is_over, jobs_of_batch
+
+    deadline = time.monotonic() + seconds
+    while not all(map(is_over, jobs_of_batch(batch_id))) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _stop_if_nobody_works(database: Database, batch_id: UUID, silent: int) -> int:
+    """How often in a row Prefect was silent. Raises BatchStopped if it stays so, or all jobs are over."""
+    from casemill.monitoring.jobs import PrefectUnreachable, is_over, jobs_of_batch
+
+    try:
+        jobs = jobs_of_batch(batch_id)
+    except PrefectUnreachable as unreachable:
+        if silent == _MOST_SILENT:
+            raise BatchStopped(f"{unreachable} The batch goes on when it runs again") from unreachable
+        return silent + 1
+    if jobs and all(map(is_over, jobs)):
+        with database.read() as session:
+            status = batch_status(ledger(session, batch_id), utc_now())
+        if status not in _SETTLED:  # it may have ended since the ledger was last looked at
+            said = jobs[-1].state.message if jobs[-1].state else None
+            raise BatchStopped(
+                f"The jobs of batch {batch_id} are over and it is not done ({said}); "
+                f"`casemill batch resume {batch_id}` goes on with what is left"
+            )
+    return 0
