@@ -7,6 +7,7 @@ size costs a few kilobytes; every chain has a bound, because a hostile one may b
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -18,26 +19,39 @@ _DIFAT_SECTORS = 512
 _END = 0xFFFFFFFA  # this and every number above it is a mark, not a sector
 
 
-def root_names(file: BinaryIO) -> frozenset[str]:
-    """Lower-case names of the streams and storages at the root; all names where the tree is broken.
+@dataclass(frozen=True, slots=True)
+class Root:
+    """names: lower-case names of streams and storages. is_whole: no row that the tree names is missing."""
+
+    names: frozenset[str]
+    is_whole: bool
+
+
+def read_root(file: BinaryIO) -> Root:
+    """What is at the root; all names there are where the tree is broken.
 
     Only the root counts as long as it can be read: a spreadsheet embedded in a letter has a "Workbook" too,
     further down.
     """
     rows = list(_rows(file))
     if not rows:
-        return frozenset()
+        return Root(frozenset(), is_whole=False)
+    is_whole = True
     names: set[str] = set()
     waiting, seen = [_children(rows[0])], {0}
     while waiting:
         number = waiting.pop()
         if number in seen or number >= len(rows):
+            is_whole = is_whole and (number in seen or number >= _END)
             continue
         seen.add(number)
         names.add(_name(rows[number]))
         left, right = struct.unpack_from("<II", rows[number], 68)
         waiting += [left, right]
-    return frozenset(names - {""}) or frozenset(_name(row) for row in rows[1:])
+    names.discard("")
+    if not names:
+        return Root(frozenset(_name(row) for row in rows[1:]), is_whole=False)
+    return Root(frozenset(names), is_whole)
 
 
 def _name(row: bytes) -> str:

@@ -16,6 +16,7 @@ from casemill.extraction.contract import Extracted, ExtractionLimits, Reason, Un
 from casemill.extraction.hyphens import join_broken_words
 from casemill.extraction.pdf_facts import language_tag, metadata_from
 from casemill.extraction.pdf_notes import notes_on_page, opened_form, pdfium, wide
+from casemill.extraction.pdf_upright import turned_upright
 
 _METADATA_KEYS = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate")
 _PICTURES = frozenset({pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING})
@@ -109,6 +110,9 @@ def _opened_page(document: Any, index: int) -> Generator[tuple[Any, Any]]:
     """A page and its text, or (None, None) where pdfium cannot make sense of the page."""
     page = pdfium.FPDF_LoadPage(document, index)
     text_page = pdfium.FPDFText_LoadPage(page) if page else None
+    if text_page and turned_upright(page, text_page):
+        pdfium.FPDFText_ClosePage(text_page)
+        text_page = pdfium.FPDFText_LoadPage(page)
     try:
         yield (page, text_page) if text_page else (None, None)
     finally:

@@ -84,6 +84,9 @@ def _refusal(media_type: MediaType, size: int, limits: ExtractionLimits, shown: 
     if media_type is MediaType.ENCRYPTED_OFFICE:
         detail = f"{shown} is a password-protected Office document; upload a copy without a password"
         return Unreadable(Reason.PASSWORD_PROTECTED, detail)
+    if media_type is MediaType.DAMAGED_OLE:  # a .doc ends with its directory, so one cut off has none
+        detail = f"{shown} is damaged or was not uploaded completely; upload it again, or save it as .docx"
+        return Unreadable(Reason.CORRUPT_FILE, detail)
     if media_type not in EXTRACTORS:
         remedy = "run OCR over it" if media_type.is_image else "save it as PDF or .docx"
         detail = f"{shown} is {media_type.label}, which is not read; {remedy} and upload the result"

@@ -20,6 +20,8 @@ _HEAD_BYTES = 4096
 _CONTENTS_BYTES = 1 << 20
 """Largest table of contents of an archive that is read: room for 10,000 parts, far more than Word writes."""
 _CONTENT_TYPES_BYTES = 1 << 20
+_PARTS_BYTES = 1 << 20
+_WORD_PART = re.compile(rb"PK\x03\x04.{26}word[/\\]", re.DOTALL | re.IGNORECASE)  # in a folder of Word's
 
 
 class MediaType(Enum):
@@ -54,6 +56,7 @@ class MediaType(Enum):
     PPT = "application/vnd.ms-powerpoint", "a PowerPoint 97-2003 presentation"
     OUTLOOK = "application/vnd.ms-outlook", "an Outlook message"
     OLE = "application/x-ole-storage", "an OLE file of an unknown program"
+    DAMAGED_OLE = "application/x-ole-storage", "a damaged OLE file"
     OLD_WORD = "application/x-msword-old", "a Word document older than Word 6"
     ZIP = "application/zip", "a zip archive"
     HTML = "text/html", "an HTML page"
@@ -137,8 +140,9 @@ def sniff(path: Path) -> MediaType:
 
 
 def _sniff_ole(file: BinaryIO) -> MediaType:
-    names = ole_directory.root_names(file)
-    return next((media_type for name, media_type in _OLE_STREAMS if name in names), MediaType.OLE)
+    root = ole_directory.read_root(file)
+    unknown = MediaType.OLE if root.is_whole else MediaType.DAMAGED_OLE
+    return next((media_type for name, media_type in _OLE_STREAMS if name in root.names), unknown)
 
 
 def _sniff_zip(file: BinaryIO, head: bytes) -> MediaType:
@@ -151,18 +155,24 @@ def _sniff_zip(file: BinaryIO, head: bytes) -> MediaType:
             return MediaType.EPUB
     if not _has_modest_contents(file):
         # A Word file cut off in transfer has no table of contents; its reader knows better what to say.
-        return MediaType.DOCX if b"word/" in head and b"[Content_Types].xml" in head else MediaType.ZIP
+        return _sniff_parts(file)
     try:
         with zipfile.ZipFile(file) as archive:
             names = {name.lower(): name for name in archive.namelist()}
             declared = _content_types(archive, names)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
         # RuntimeError is zipfile's word for a part that is encrypted.
-        return MediaType.DOCX if b"word/" in head else MediaType.ZIP
+        return _sniff_parts(file)
     for pattern, media_type in _OFFICE_MAIN_PARTS:
         if pattern.search(declared):
             return media_type
     return MediaType.DOCX if "word/document.xml" in names else MediaType.ZIP
+
+
+def _sniff_parts(file: BinaryIO) -> MediaType:
+    """What the headers of an archive's parts say, where it has no table of contents that can be read."""
+    file.seek(0)
+    return MediaType.DOCX if _WORD_PART.search(file.read(_PARTS_BYTES)) else MediaType.ZIP
 
 
 def _content_types(archive: zipfile.ZipFile, names: dict[str, str]) -> bytes:

@@ -579,6 +579,20 @@ def test_an_undeclared_prefix_costs_nothing(outcome):
     assert (result.text, result.metadata) == ("text", {})
 
 
+def test_an_attribute_given_twice_costs_nothing(outcome):
+    result = outcome(package('<w:p w:x="1" w:x="2"><w:r><w:t>text</w:t></w:r></w:p>'))
+    assert isinstance(result, Extracted)
+    assert (result.text, result.metadata) == ("text", {})
+
+
+def test_a_blank_line_before_the_declaration_costs_nothing(outcome):
+    """Templates of document generators begin so, and the document was called damaged."""
+    xml = '\n<?xml version="1.0" encoding="UTF-8"?>' + document_xml(p("text"))
+    result = outcome(package("") | {"word/document.xml": xml})
+    assert isinstance(result, Extracted)
+    assert (result.text, result.metadata) == ("text", {})
+
+
 def test_a_damaged_part_beside_the_text_is_named(outcome):
     files = package(p("text"), {"rId1": ("footnotes", "footnotes.xml", "<w:footnotes")})
     result = outcome(files)
@@ -715,9 +729,24 @@ def test_a_part_that_declares_a_wrong_size_within_the_limits_is_read_whole(tmp_p
     assert result.text == "first\nlast"
 
 
+def test_a_size_that_cannot_be_true_is_not_believed(tmp_path: Path):
+    """A flipped bit in the size of a picture made a small file "unpack to more than 500 MiB"."""
+    path = write(tmp_path / "lying.docx", package(p("text")) | {"word/media/a.png": b"picture"})
+    lying(path, "word/media/a.png", 3 << 30)
+    result = extract_docx(path, LIMITS)
+    assert isinstance(result, Extracted)
+    assert result.text == "text"
+
+
 def test_more_xml_than_the_memory_could_hold_parsed_is_refused(outcome):
     files = package(p("x" * (17 * 1024 * 1024)))
     assert reason(outcome(files, ExtractionLimits(memory_mb=256))) is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("body", [p("x" * 10_100_000), "<w:sdt>" * 300 + p("x") + "</w:sdt>" * 300])
+def test_more_than_the_xml_parser_takes_is_not_called_damage(outcome, body: str):
+    """People were told to repair a file that was whole."""
+    assert reason(outcome(package(body))) is Reason.TOO_LARGE
 
 
 def test_more_characters_than_allowed_are_refused(outcome):
@@ -768,7 +797,7 @@ def test_deep_nesting_ends_with_text_or_a_reason(outcome, depth: int):
         assert isinstance(result, Extracted)
         assert result.text == "deep"
     else:
-        assert reason(result) is Reason.CORRUPT_FILE
+        assert reason(result) is Reason.TOO_LARGE
 
 
 def test_relationships_that_run_in_a_circle_end(outcome):

@@ -247,3 +247,14 @@ def test_the_second_reader_never_raises_for_what_a_file_holds(tmp_path: Path):
         outcome = extract_pdf_slowly(path, LIMITS)
         assert isinstance(outcome, Unreadable)
         assert outcome.reason is Reason.CORRUPT_FILE
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_lines_of_a_page_displayed_sideways_stay_in_order(tmp_path: Path, turned: int):
+    """Scans of landscape pages are often turned the wrong way; pdfium gave their last line first."""
+    lines = [f"line {number} of the page" for number in range(5)]
+    path = made(tmp_path, "\n".join(lines))
+    writer = pypdf.PdfWriter(clone_from=path)
+    writer.pages[0].rotate(turned)
+    writer.write(path)
+    assert read(path).text.splitlines() == lines

@@ -15,6 +15,7 @@ from casemill.extraction.registry import (
     shown_name,
 )
 from casemill.extraction.sniff import MediaType
+from tests.extraction.doc_writer import word_97
 
 LIMITS = ExtractionLimits()
 
@@ -133,3 +134,13 @@ def test_formats_of_one_case_are_all_read(corpus: Path):
         "scanned.pdf": Reason.NO_TEXT_FOUND,
         "word-perfect.wpd": Reason.UNSUPPORTED_FORMAT,
     }
+
+
+def test_a_word_file_cut_off_in_transfer_is_corrupt_and_not_of_an_unknown_program(tmp_path: Path):
+    """A .doc keeps its directory at its end; without it, such files were "of an unknown program"."""
+    path = tmp_path / "letter.doc"
+    path.write_bytes(word_97("a letter")[:600])
+    outcome = extract(path, ExtractionLimits()).outcome
+    assert isinstance(outcome, Unreadable)
+    assert outcome.reason is Reason.CORRUPT_FILE
+    assert "upload it again" in outcome.detail

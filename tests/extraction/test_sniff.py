@@ -107,6 +107,15 @@ def test_a_word_file_cut_off_in_transfer_is_still_a_word_file(tmp_path: Path):
     assert sniffed(tmp_path, package(f"{WORD}.document.main+xml")[:-60]) is MediaType.DOCX
 
 
+def test_a_word_file_cut_off_behind_a_large_part_is_still_a_word_file(tmp_path: Path):
+    """LibreOffice writes its list of types last and a thumbnail first; the stump was called a zip archive."""
+    path = tmp_path / "whole.docx"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, size in (("docProps/thumbnail.jpeg", 5000), ("word/styles.xml", 100), ("z.xml", 100)):
+            archive.writestr(name, bytes(size))
+    assert sniffed(tmp_path, path.read_bytes()[:-150]) is MediaType.DOCX
+
+
 def test_an_open_document_names_itself_at_its_start(tmp_path: Path):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -160,9 +169,14 @@ def test_circles_in_an_ole_file_end(tmp_path: Path):
 
 
 @pytest.mark.parametrize("size", [8, 76, 511, 512, 600, 1100])
-def test_a_truncated_ole_file_is_an_unknown_ole_file(tmp_path: Path, size: int):
+def test_a_truncated_ole_file_is_a_damaged_one(tmp_path: Path, size: int):
     whole = ole([("Root Entry", NONE, NONE, 1), ("WordDocument", NONE, NONE, NONE)])
-    assert sniffed(tmp_path, whole[:size]) is MediaType.OLE
+    assert sniffed(tmp_path, whole[:size]) is MediaType.DAMAGED_OLE
+
+
+def test_an_ole_file_that_lost_a_part_of_its_directory_is_a_damaged_one(tmp_path: Path):
+    rows = [("Root Entry", NONE, NONE, 1), ("Contents", NONE, 200, NONE)]
+    assert sniffed(tmp_path, ole(rows)) is MediaType.DAMAGED_OLE
 
 
 def test_real_files_are_what_they_are_named(corpus: Path):

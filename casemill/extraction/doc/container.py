@@ -47,6 +47,11 @@ class Container:
     def has(self, name: str) -> bool:
         return bool(self._ole.exists(name))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the directory names nothing, as where a cut file lost it."""
+        return not self._ole.listdir()
+
     def stream(self, name: str) -> bytes:
         """A stream's bytes: those that are there, where a cut file holds fewer than it declares."""
         try:

@@ -39,6 +39,8 @@ def extract_doc(path: Path, limits: ExtractionLimits) -> Extracted | Unreadable:
 
 
 def _read(container: Container, name: str, limits: ExtractionLimits) -> Extracted | Unreadable:
+    if container.is_empty:
+        raise Damaged("its directory is lost")
     if not container.has(_DOCUMENT):
         detail = f"{name} is not a Word document; save it as PDF or .docx"
         return Unreadable(Reason.UNSUPPORTED_FORMAT, detail)

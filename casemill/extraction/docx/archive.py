@@ -24,6 +24,7 @@ MEMORY_PER_XML = 16
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CHUNK = 256 * 1024
+_MOST_DEFLATED = 1032  # how many bytes one byte can unpack to (zlib's technical notes)
 _NOT_A_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, struct.error)
 _UNREADABLE_PART = (*_NOT_A_ZIP, zlib.error)
 _DAMAGED = "the file is damaged or was not uploaded completely; open it in Word, save it and upload it again"
@@ -44,7 +45,7 @@ class Archive:
             raise Refusal(
                 Reason.TOO_LARGE, f"the document is a zip of {len(entries):,} files; upload it in parts"
             )
-        if sum(entry.file_size for entry in entries) > limits.unpacked_mb * MIB:
+        if sum(map(_believable_size, entries)) > limits.unpacked_mb * MIB:
             raise Refusal(
                 Reason.TOO_LARGE,
                 f"the document unpacks to more than {limits.unpacked_mb} MiB; "
@@ -70,7 +71,7 @@ class Archive:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             return None  # forbidden in a package, and zipfile cannot unpack the others in small pieces
         room = self._room()
-        if entry.file_size > room:
+        if _believable_size(entry) > room:
             raise self._too_large()
         honest = copy.copy(entry)
         honest.file_size = 1 << 62  # so that zipfile reads to the real end, which may lie past what we allow
@@ -137,6 +138,11 @@ def _not_ooxml(path: Path) -> Refusal:
         Reason.CORRUPT_FILE,
         f"{path.name} is not a .docx file but one in an older format; upload it under its real name, as .doc",
     )
+
+
+def _believable_size(entry: zipfile.ZipInfo) -> int:
+    """What a part says it unpacks to, or where that is a damaged number the most it can."""
+    return min(entry.file_size, entry.compress_size * _MOST_DEFLATED)
 
 
 def _most_xml_bytes(limits: ExtractionLimits) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 # lxml ships no types; Element below is what we use of it.
@@ -20,11 +21,18 @@ _STRICT = re.compile(rb"""(=\s*["'])http://purl\.oclc\.org/ooxml/([A-Za-z]+)/([A
 _DECLARED_ENCODING = re.compile(r"""^(<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
 _DTD_ADVICE = "the document declares a DTD, which Word never writes; open it in Word and save it again"
 
-# What a parser in recovery steps over without losing a word: an undeclared prefix, a character XML forbids.
+# What a parser in recovery steps over without losing a word: an undeclared prefix, an attribute given twice,
+# a character XML forbids.
 _HARMLESS = {
     getattr(_etree.ErrorTypes, name)
-    for name in ("NS_ERR_UNDEFINED_NAMESPACE", "ERR_INVALID_CHAR", "ERR_INVALID_CHARREF")
+    for name in (
+        "NS_ERR_UNDEFINED_NAMESPACE",
+        "ERR_ATTRIBUTE_REDEFINED",
+        "ERR_INVALID_CHAR",
+        "ERR_INVALID_CHARREF",
+    )
 }
+_RESOURCE_LIMIT: int = getattr(_etree.ErrorTypes, "ERR_RESOURCE_LIMIT", 114)  # libxml2 2.14 tells it apart
 
 
 class Element(Protocol):
@@ -72,7 +80,7 @@ def normalised(blob: bytes) -> bytes:
 
     Strict documents (ISO/IEC 29500-1) differ in their namespaces' names alone as far as text goes. A DTD is
     refused here, before any parser has seen the part: the format forbids it (ISO/IEC 29500-2, 8.1.4) and it
-    is good only for entity tricks.
+    is good only for entity tricks. Blank lines before the XML declaration, which a parser stumbles over, go.
     """
     if blob[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = blob.decode("utf-16", "replace")
@@ -81,7 +89,7 @@ def normalised(blob: bytes) -> bytes:
         raise Refusal(Reason.CORRUPT_FILE, _DTD_ADVICE)
     if b"//purl.oclc.org/ooxml/" in blob:
         blob = _STRICT.sub(rb"\1http://schemas.openxmlformats.org/\2/2006/\3", blob)
-    return blob
+    return blob.lstrip(b" \t\r\n")
 
 
 def refuse_dtd(root: Element) -> None:
@@ -95,15 +103,26 @@ def parse(blob: bytes) -> Element:
     return _parse(blob, _parser(recover=False))
 
 
-def parse_damaged(blob: bytes) -> tuple[Element | None, bool]:
-    """What can be had of a part that is not well-formed, and whether all of its words are in it."""
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What can be had of a part that is not well-formed.
+
+    whole: all of its words are in `root`. excessive: the parser stopped at one of its limits.
+    """
+
+    root: Element | None
+    whole: bool
+    excessive: bool
+
+
+def parse_damaged(blob: bytes) -> Recovered:
     parser = _parser(recover=True)
     try:
         root = _parse(blob, parser)
     except MalformedXML:
-        return None, False
-    whole = all(error.type in _HARMLESS for error in parser.error_log)
-    return root, whole
+        root = None
+    errors: set[int] = {error.type for error in parser.error_log}
+    return Recovered(root, root is not None and errors <= _HARMLESS, _RESOURCE_LIMIT in errors)
 
 
 def _parse(blob: bytes, parser: Any) -> Element:
@@ -115,7 +134,7 @@ def _parse(blob: bytes, parser: Any) -> Element:
 
 
 def _parser(*, recover: bool) -> Any:
-    # huge_tree=False also keeps the tree at most 256 elements deep.
+    # huge_tree=False also keeps the tree at most 256 elements deep and a text below 10 million bytes.
     return _etree.XMLParser(
         resolve_entities=False,
         no_network=True,

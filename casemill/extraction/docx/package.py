@@ -60,6 +60,7 @@ class Package:
         self._blobs: dict[str, bytes | None] = {}
         self._roots: dict[str, Element | None] = {}
         self._relations: dict[str, dict[str, Relation]] = {}
+        self._excessive: set[str] = set()
         self.damage = list(archive.lost)
         self.main = self._main_part()
         self._open_with_python_docx()
@@ -83,6 +84,12 @@ class Package:
     def document(self) -> Element:
         """The root of the main part. Raises Refusal unless all of its words are there."""
         root = self.root(self.main)
+        if self.main in self._excessive:
+            raise Refusal(
+                Reason.TOO_LARGE,
+                "the document is nested too deeply, or a single run of text in it is longer than 10 million "
+                "characters; paste its text into a new document and upload that",
+            )
         if root is None or self.main in self.damage:
             raise Refusal(
                 Reason.CORRUPT_FILE, f"the text of the document ({self.main}) is damaged; {_ADVICE}"
@@ -154,10 +161,12 @@ class Package:
         try:
             return parse(blob)
         except MalformedXML:
-            root, whole = parse_damaged(blob)
-            if not whole:
+            recovered = parse_damaged(blob)
+            if not recovered.whole:
                 self.damage.append(part)
-            return root
+            if recovered.excessive:
+                self._excessive.add(part)
+            return recovered.root
 
     def _open_with_python_docx(self) -> None:
         """Lets python-docx parse what it knows; what it cannot open is parsed by `root` when asked for.
