@@ -1,21 +1,28 @@
 """The database: one engine, and transactions that say whether they write."""
 
+import logging
+import random
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlmodel import Session
 
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
 TRANSIENT = (OperationalError, InterfaceError, PoolExhausted)
 """What a busy or restarting database raises: worth another try."""
 
 _LOCK_WAIT_SECONDS = 30
 _LOOK_AGAIN_SECONDS = 0.05
+_PAUSES_SECONDS = (0.1, 0.5, 2, 5)
 _ONE_MOMENT = {"isolation_level": "REPEATABLE READ"}
 
 
@@ -45,6 +52,18 @@ class Database:
         with Session(self._writer, expire_on_commit=False) as session:
             yield session
             session.commit()
+
+    def persist(self, act: Callable[[Session], Answer]) -> Answer:
+        """What `act` returns, in a transaction that is tried again after errors that pass, deadlocks too."""
+        for pause in _PAUSES_SECONDS:
+            try:
+                with self.write() as session:
+                    return act(session)
+            except TRANSIENT as error:
+                logger.warning("A transaction did not go through, trying again: %s", error)
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  to part those that met
+        with self.write() as session:
+            return act(session)
 
     def close(self) -> None:
         self.engine.dispose()

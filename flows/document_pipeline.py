@@ -68,8 +68,7 @@ def document_pipeline(
     with workspace.database.read() as session:
         holders = claims.owners(session) - {run_id}
     dead = dead_jobs(holders)
-    with workspace.database.write() as session:
-        claims.take_back(session, utc_now(), attempt, dead)
+    workspace.database.persist(lambda session: claims.take_back(session, utc_now(), attempt, dead))
     label_job(run_id, ["type:document_processing"])
     tried: dict[UUID, PrefectFuture[str]] = {}
     with claims.lease_kept(workspace.database, attempt, workspace.lease):

@@ -1,6 +1,7 @@
 """A batch, or one job's share of it: cases x steps, each a task run of its own."""
 
 import time
+from functools import partial
 from queue import SimpleQueue
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from prefect.states import Completed, Failed
 
 from blocks.open_workspace import open_workspace
 from casemill.models import Attempt
-from casemill.monitoring.jobs import batch_tag, dead_jobs, label_job, submit_batch_job
+from casemill.monitoring.jobs import batch_tag, dead_jobs, label_job, submit_batch_job, user_queue
 from casemill.operations import claims
 from casemill.operations.extraction_batch import Share, all_cases, failures, share
 from casemill.operations.frontier import Place
@@ -97,11 +98,22 @@ def extraction_batch(
             cases = case_ids or all_cases(session)
             batch_id, case_ids = start_batch(session, REGISTRY, cases, steps, options, batch_id=run_id).id, []
     dead = dead_jobs(holders)
-    with workspace.database.write() as session:
-        mine = share(session, REGISTRY, batch_id, case_ids, workspace.settings.cases_per_job, attempt, dead)
+    mine = workspace.database.persist(
+        partial(
+            share,
+            registry=REGISTRY,
+            batch_id=batch_id,
+            case_ids=case_ids,
+            cases_per_job=workspace.settings.cases_per_job,
+            attempt=attempt,
+            dead_jobs=dead,
+        )
+    )
     label_job(run_id, ["type:extraction", batch_tag(batch_id)])
+    user = mine.batch.user_id
+    queue = user_queue(workspace.settings, user) if user and mine.other_shards else None
     for shard in mine.other_shards:
-        submit_batch_job(batch_id, shard, user_id=mine.batch.user_id, queue=None, round_id=str(run_id))
+        submit_batch_job(batch_id, shard, user_id=user, queue=queue, round_id=str(run_id))
     with claims.lease_kept(workspace.database, attempt, workspace.lease):
         run_steps(mine, attempt, workspace.settings.processes)
     with workspace.database.read() as session:

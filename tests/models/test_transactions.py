@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from casemill.db import TRANSIENT, Database
 from casemill.models import Case
@@ -150,3 +150,22 @@ def test_transient_is_what_may_pass_by_itself():
     assert issubclass(OperationalError, TRANSIENT)
     assert issubclass(PoolTimeout, TRANSIENT)
     assert not issubclass(ProgrammingError, TRANSIENT)
+
+
+def test_a_transaction_that_may_pass_is_tried_again_and_another_is_not(database: Database):
+    """Two jobs that start at the same instant may deadlock on PostgreSQL over what each takes back."""
+    tries: list[str] = []
+
+    def add(session: Session) -> str:
+        tries.append("add")
+        session.add(Case(name="a"))
+        session.flush()
+        if len(tries) < 3:
+            raise OperationalError("any", {}, Exception("deadlock detected"))
+        return "done"
+
+    assert database.persist(add) == "done"
+    assert version(database, "a") == 0
+    with pytest.raises(ZeroDivisionError):
+        database.persist(lambda _: tries.append("divide") or 1 / 0)
+    assert tries == ["add", "add", "add", "divide"]
