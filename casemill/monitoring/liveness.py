@@ -8,16 +8,22 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.types import DateTime
-from sqlalchemy import func, or_
 from sqlmodel import col, select
 
 from casemill.db import Database
-from casemill.models import Job, JobStatus, JobSubStatus
+from casemill.models import Job
 from casemill.monitoring.lost_runs import bring_back, process_of
-from casemill.monitoring.reconcile import Reconciler
 from casemill.monitoring.snapshots import WORKER_LABEL
 
 logger = logging.getLogger(__name__)
@@ -25,12 +31,12 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = timedelta(seconds=30)  # PREFECT_FLOWS_HEARTBEAT_FREQUENCY, set where jobs are started
 SILENCE = 3 * HEARTBEAT
 _MOST_RESTARTS = 2
+_PAGE = 200
 
 
 def find_lost(
     client: SyncPrefectClient,
     database: Database,
-    reconciler: Reconciler,
     work_pool: str,
     now: datetime,
     silence: timedelta = SILENCE,
@@ -38,33 +44,44 @@ def find_lost(
     """The runs that were lost and are now crashed, or on their way again.
 
     To be called only when heartbeats could have been heard all that time: a server that was down is no sign
-    of a dead run.
+    of a dead run. Nothing of ours is written: a process that stands still within a transaction holds
+    SQLite's write lock, and all waits until it is found here.
     """
     cutoff = now - silence
+    silent = [
+        run for run in _running(client, work_pool) if run.state is not None and run.state.timestamp < cutoff
+    ]
     with database.read() as session:
-        silent = session.exec(
-            select(Job.id).where(
-                Job.status == JobStatus.RUNNING,
-                or_(col(Job.sub_status).is_(None), col(Job.sub_status) == JobSubStatus.CANCELLING),
-                col(Job.state_at) < cutoff,
-                func.coalesce(col(Job.heartbeat_at), col(Job.state_at)) < cutoff,
-            )
-        ).all()
-    if not silent:
-        return []
+        heard = dict(
+            session.exec(
+                select(Job.id, Job.heartbeat_at).where(col(Job.id).in_([run.id for run in silent]))
+            ).all()
+        )
     lost = [
         run
-        for run in reconciler.refresh(silent)
-        if run.work_pool_name == work_pool
-        and run.state is not None
-        and run.state.type in (StateType.RUNNING, StateType.CANCELLING)
-        and run.state.timestamp < cutoff
-        and not _was_heard(client, run, cutoff)
+        for run in silent
+        if (heard.get(run.id) or cutoff) <= cutoff and not _was_heard(client, run, cutoff)
     ]
     for run in lost:
         _give_up(client, run, cutoff)
-    reconciler.refresh([run.id for run in lost])
     return lost
+
+
+def _running(client: SyncPrefectClient, work_pool: str) -> list[FlowRun]:
+    found: list[FlowRun] = []
+    while page := client.read_flow_runs(
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(
+                type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])
+            )
+        ),
+        sort=FlowRunSort.ID_DESC,
+        limit=_PAGE,
+        offset=len(found),
+    ):
+        found.extend(page)
+    return found
 
 
 def _was_heard(client: SyncPrefectClient, run: FlowRun, since: datetime) -> bool:

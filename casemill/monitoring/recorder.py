@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 500
 _WAIT_SECONDS = 0.25
-_ASLEEP = timedelta(seconds=20)
+_ASLEEP_SECONDS = 10
 _UNWELL = (httpx.HTTPError, *TRANSIENT)  # Prefect or the database is away: it may come back
 
 
@@ -51,12 +51,13 @@ class Recorder:
         self._stream = EventStream()
         self._reconciler = Reconciler(client, database, settings.recorded_characters)
         self._chores = [
+            Chore(10, self._find_lost),  # first: what it finds may be what the others wait for
             Chore(1, self._watch_the_clock),
             Chore(2, self._complete_failures),
-            Chore(10, self._find_lost),
             Chore(60, self._reconcile),
         ]
-        self._awake_since = self._ticked_at = utc_now()
+        self._awake_since = utc_now()
+        self._slept = _slept_seconds()
         self._unread: set[UUID] = set()
 
     def run(self, over: threading.Event) -> None:
@@ -103,9 +104,6 @@ class Recorder:
 
     def _watch_the_clock(self) -> None:
         now = utc_now()
-        if now - self._ticked_at > _ASLEEP:  # the machine slept, or we stood still: nobody was heard
-            self._awake_since = now
-        self._ticked_at = now
         with self._database.write() as session:
             make_due_pending(session, now)
             if session.get(RecorderMark, THE_RECORDER) is None:
@@ -121,8 +119,11 @@ class Recorder:
 
     def _find_lost(self) -> None:
         now, since = utc_now(), self._stream.listening_since
+        if abs(_slept_seconds() - self._slept) > _ASLEEP_SECONDS:  # while the machine sleeps, no heart beats
+            self._awake_since, self._slept = now, _slept_seconds()
         if since is not None and max(since, self._awake_since) < now - SILENCE:
-            find_lost(self._client, self._database, self._reconciler, self._settings.work_pool, now)
+            lost = find_lost(self._client, self._database, self._settings.work_pool, now)
+            self._unread |= {run.id for run in lost}
 
     def _reconcile(self) -> None:
         with self._database.read() as session:
@@ -149,6 +150,11 @@ class Chore:
         except _UNWELL as error:
             logger.warning("%s, trying again: %s: %s", self._do.__name__, type(error).__name__, error)
         self._due = time.monotonic() + self._seconds
+
+
+def _slept_seconds() -> float:
+    """Grows while the machine sleeps: the one clock goes on, the other stands still."""
+    return time.time() - time.monotonic()
 
 
 def ended_by_signal() -> threading.Event:

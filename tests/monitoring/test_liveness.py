@@ -55,7 +55,8 @@ def lost(
     """Which of these are lost, after a silence."""
     time.sleep(SILENCE.total_seconds() + 0.2)
     reconciler.refresh(runs)
-    found = find_lost(client, database, reconciler, pool, utc_now(), SILENCE)
+    found = find_lost(client, database, pool, utc_now(), SILENCE)
+    reconciler.refresh(runs)
     return {run.id for run in found} & set(runs)
 
 
@@ -130,8 +131,20 @@ def test_a_run_that_prefect_has_heard_is_alive_even_if_we_have_not(
 
     def is_lost(after: datetime) -> bool:
         now = utc_now()
-        found = find_lost(prefect_client, sqlite, reconciler, pool, now, now - after)
+        found = find_lost(prefect_client, sqlite, pool, now, now - after)
         return run in {one.id for one in found}
 
     assert not is_lost(silent_since)
     assert is_lost(utc_now())
+
+
+def test_a_run_that_holds_the_databases_lock_is_found_nevertheless(
+    prefect_client: SyncPrefectClient, sqlite: Database, pool: str
+) -> None:
+    """A process was stopped in the middle of a transaction: the recorder could not write, waited for the lock,
+    and never came to ask who was lost."""
+    run = run_in(prefect_client, Running())
+    time.sleep(SILENCE.total_seconds() + 0.2)
+    with sqlite.write():
+        found = find_lost(prefect_client, sqlite, pool, utc_now(), SILENCE)
+    assert run in {one.id for one in found}
