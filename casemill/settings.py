@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         default=60, gt=0, description="A claim not renewed for this long is taken back: its job is dead."
     )
+    recorded_characters: int = Field(
+        default=20_000,
+        ge=100,
+        description="Parameters and results of jobs are kept up to this length as JSON, then cut.",
+    )
     extraction: ExtractionLimits = Field(default_factory=ExtractionLimits)
 
     @field_validator("home", "project")

@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect import State, flow, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture, wait
+from prefect.futures import PrefectFuture, as_completed, wait
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -14,6 +14,7 @@ from blocks.open_workspace import open_workspace
 from casemill.models import Attempt
 from casemill.models.columns import utc_now
 from casemill.monitoring.jobs import dead_jobs, label_job
+from casemill.monitoring.telling import ProgressTeller, tell_result, telling_failures
 from casemill.operations import claims
 from casemill.operations import document_pipeline as pipeline
 from casemill.operations import process_document as reading
@@ -22,7 +23,9 @@ from casemill.search.contract import OwnerKind
 from casemill.settings import read_settings
 from casemill.steps.registry import RetryPolicy
 
-with_retries = partial(task, cache_policy=NO_CACHE, **RetryPolicy().task_options)
+with_retries = partial(
+    task, cache_policy=NO_CACHE, on_completion=[tell_result], **telling_failures(RetryPolicy().task_options)
+)
 
 
 @with_retries(task_run_name="{name}")
@@ -70,6 +73,7 @@ def document_pipeline(
     dead = dead_jobs(holders)
     workspace.database.persist(lambda session: claims.take_back(session, utc_now(), attempt, dead))
     label_job(run_id, ["type:document_processing"])
+    progress = ProgressTeller(run_id)
     tried: dict[UUID, PrefectFuture[str]] = {}
     with claims.lease_kept(workspace.database, attempt, workspace.lease):
         while waiting := pipeline.waiting_documents(workspace.database, document_ids, tried):
@@ -77,7 +81,8 @@ def document_pipeline(
                 document.id: process_document.submit(document.kind, document.id, document.name, attempt)
                 for document in waiting
             }
-            wait(list(begun.values()))
+            for read, _ in enumerate(as_completed(list(begun.values())), len(tried) + 1):
+                progress.tell(100 * read / (len(tried) + len(begun) + 1), f"{read} documents read", read)
             tried |= begun
         indexing = [
             index_document_chunks.submit(kind, owner)
@@ -85,6 +90,7 @@ def document_pipeline(
             for owner in unindexed_owners(workspace.database, model)
         ]
         wait(indexing)
+        progress.tell(100, f"{len(tried)} documents, {len(indexing)} owners indexed", len(tried), last=True)
     broken = sum(future.state.is_failed() for future in [*tried.values(), *indexing])
     unreadable = pipeline.unreadable_documents(workspace.database, tried)
     create_table_artifact(unreadable, key="unreadable-documents", description="What could not be read")

@@ -14,6 +14,7 @@ from prefect.states import Completed, Failed
 from blocks.open_workspace import open_workspace
 from casemill.models import Attempt
 from casemill.monitoring.jobs import batch_tag, dead_jobs, label_job, submit_batch_job, user_queue
+from casemill.monitoring.telling import ProgressTeller, tell_result, telling_failures
 from casemill.operations import claims
 from casemill.operations.extraction_batch import Share, all_cases, failures, share
 from casemill.operations.frontier import Place
@@ -25,7 +26,7 @@ from casemill.steps.options import BatchOptions
 PROGRESS_SECONDS = 2
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, on_completion=[tell_result])
 def run_ledger_row(row_id: int, step: str, attempt: Attempt) -> StepOutcome:
     """The step of one case: its row of the ledger says what became of it."""
     tries_left = REGISTRY[step].retry.retries + 1 - (runtime.task_run.run_count or 1)
@@ -38,7 +39,7 @@ def start_step(mine: Share, place: Place, attempt: Attempt) -> PrefectFuture[Ste
         name=step.name,
         task_run_name=f"{case} · {step.name}",
         tags=[f"step:{step.name}"],
-        **step.retry.task_options,
+        **telling_failures(step.retry.task_options),
     )
     return named.submit(mine.rows[place], step.name, attempt)
 
@@ -49,6 +50,7 @@ def run_steps(mine: Share, attempt: Attempt, at_once: int) -> None:
     settled: SimpleQueue[PrefectFuture[StepOutcome]] = SimpleQueue()
     running: dict[UUID, Place] = {}
     progress = create_progress_artifact(0.0, description=f"Steps of batch {mine.batch.id}")
+    told = ProgressTeller(attempt.run_id)
     shown_at, done = time.monotonic(), total - frontier.waiting
     while True:
         while len(running) < at_once and (place := frontier.next()):
@@ -61,10 +63,13 @@ def run_steps(mine: Share, attempt: Attempt, at_once: int) -> None:
         place, done = running.pop(future.task_run_id), done + 1
         outcome = future.result(raise_on_failure=False)
         frontier.settle(place, completed=outcome in (StepOutcome.COMPLETED, StepOutcome.ALREADY_DONE))
+        told.tell(100 * done / total, f"{done} of {total} steps", done)
         if time.monotonic() - shown_at > PROGRESS_SECONDS:
             update_progress_artifact(progress, 100 * done / total)
             shown_at = time.monotonic()
-    update_progress_artifact(progress, 100 * done / total if total else 100.0)
+    percent = 100 * done / total if total else 100.0
+    update_progress_artifact(progress, percent)
+    told.tell(percent, f"{done} of {total} steps", done, last=True)
 
 
 def run_name() -> str:

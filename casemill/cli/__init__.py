@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from casemill.cli import batch, case, doctor, document, expert, extract, search, up
+from casemill.cli import batch, case, doctor, document, expert, extract, job, recorder, search, up
 from casemill.errors import CasemillError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(up.up)
+app.command("recorder")(recorder.recorder)
 app.command("doctor")(doctor.doctor)
 app.command("extract")(extract.extract)
 app.command("search")(search.search)
@@ -23,6 +24,7 @@ app.add_typer(case.app, name="case")
 app.add_typer(document.app, name="document")
 app.add_typer(expert.app, name="expert")
 app.add_typer(batch.app, name="batch")
+app.add_typer(job.app, name="job")
 
 
 def main() -> None:

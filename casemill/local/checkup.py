@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,9 +16,13 @@ from casemill.errors import CasemillError
 from casemill.extraction.sandbox import Killed, Sandbox
 from casemill.local.stack import answers, online_workers, running_api_url
 from casemill.migrations import newest, revision
+from casemill.models.columns import utc_now
+from casemill.models.recorder_mark import THE_RECORDER, RecorderMark
 from casemill.search.sqlite import SqliteIndex
 from casemill.settings import Settings
 from casemill.storage.opening import configured_store
+
+_RECORDER_SILENT = timedelta(seconds=30)
 
 
 class Health(StrEnum):
@@ -45,6 +50,7 @@ def checkup(settings: Settings) -> list[Finding]:
         "sandbox": _sandbox,
         "Prefect": _prefect,
         "worker": _worker,
+        "recorder": _recorder,
         "LibreOffice": _libreoffice,
     }
     findings: list[Finding] = []
@@ -135,6 +141,25 @@ def _worker(settings: Settings) -> Finding:
         return Finding("worker", Health.ILL, f"none is online; see {settings.logs_folder / 'worker.log'}")
     return Finding(
         "worker", Health.WELL, f"{len(online)} online, last heartbeat {online[0]['last_heartbeat_time']}"
+    )
+
+
+def _recorder(settings: Settings) -> Finding:
+    if running_api_url(settings) is None:
+        return Finding("recorder", Health.MISSING, "not running; `casemill up` starts it")
+    database = Database(settings.database)
+    try:
+        with database.read() as session:
+            mark = session.get(RecorderMark, THE_RECORDER)
+    finally:
+        database.close()
+    log = settings.logs_folder / "recorder.log"
+    if mark is None or mark.seen_at is None or utc_now() - mark.seen_at > _RECORDER_SILENT:
+        return Finding("recorder", Health.ILL, f"does not record; see {log}")
+    if mark.listening_since is None:
+        return Finding("recorder", Health.ILL, f"does not hear Prefect's events; see {log}")
+    return Finding(
+        "recorder", Health.WELL, f"hears events, last reconciled {mark.reconciled_at or 'not yet'}"
     )
 
 

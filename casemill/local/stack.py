@@ -1,4 +1,4 @@
-"""Everything one machine needs, as child processes: Prefect's server, the deployments, a worker."""
+"""Everything one machine needs, as child processes: Prefect's server, the deployments, recorder, worker."""
 
 import fcntl
 import json
@@ -155,6 +155,7 @@ class Stack:
         _wait_for(lambda: answers(self.api_url), server, self._log_path(server.name))
         self.say("Applying deployments")
         self._run_once("apply", str(self.settings.project / "deployments" / "apply.py"), "--no-worker-runs")
+        self._child("recorder", "casemill.local.recorder")
         self.say("Starting a worker")
         begun = datetime.now(UTC)
         worker = self._child(

@@ -1,6 +1,5 @@
-"""Jobs whose process is gone without anybody having said so."""
+"""Jobs whose process ended when everything was stopped, found when everything starts."""
 
-import psutil
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -9,11 +8,12 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Cancelled, Crashed, Scheduled
+from prefect.client.schemas.objects import StateType
 
-_MOST_STARTS = 5
-_WORKER_LABEL = "prefect.worker.name"
+from casemill.monitoring.lost_runs import bring_back, process_of
+from casemill.monitoring.snapshots import WORKER_LABEL
+
+_MOST_CUTS = 5
 _PAGE = 200
 
 
@@ -34,21 +34,9 @@ def reschedule_orphans(work_pool: str, worker: str) -> int:
             ),
             limit=_PAGE,
         )
-        orphans = [run for run in claiming if run.labels.get(_WORKER_LABEL) == worker and not _lives(run)]
+        orphans = [
+            run for run in claiming if run.labels.get(WORKER_LABEL) == worker and process_of(run) is None
+        ]
         for run in orphans:
-            if run.state_type == StateType.CANCELLING:
-                state = Cancelled(message="Its process ended with the machine's Casemill")
-            elif run.run_count >= _MOST_STARTS:
-                state = Crashed(message=f"Its process was cut off {run.run_count} times; not started again")
-            else:
-                state = Scheduled(message="Cut off when Casemill stopped; goes on by the ledger")
-            client.set_flow_run_state(run.id, state, force=True)
+            bring_back(client, run, "Cut off: its process ended when Casemill stopped", _MOST_CUTS)
     return len(orphans)
-
-
-def _lives(run: FlowRun) -> bool:
-    try:
-        pid = int(run.infrastructure_pid or "")
-        return str(run.id) in psutil.Process(pid).environ().values()
-    except (ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
-        return False

@@ -1,8 +1,11 @@
 """The person at the machine, as a user."""
 
+from uuid import UUID
+
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
+from casemill.errors import NotFound
 from casemill.models import Role, User
 
 LOCAL_USER = "local"
@@ -20,3 +23,13 @@ def local_user(session: Session) -> User:
     except IntegrityError:
         return session.exec(named).one()
     return user
+
+
+def user_called(session: Session, name_or_id: str) -> User:
+    try:
+        found = session.get(User, UUID(name_or_id))
+    except ValueError:
+        found = session.exec(select(User).where(User.name == name_or_id)).first()
+    if found is None:
+        raise NotFound(f"No user {name_or_id!r}")
+    return found

@@ -176,6 +176,37 @@ def test_a_killed_job_leaves_a_batch_that_goes_on_where_it_was(up: Up, tmp_path:
     assert count(up, chunks) == 60, "each result once"
 
 
+def test_a_recorder_killed_in_the_middle_of_a_batch_misses_nothing(up: Up, tmp_path: Path) -> None:
+    """kill -9 while events come in: it is started again, and each row is what Prefect says."""
+    for number in range(40):
+        write_case(tmp_path / f"recorded {number:02}", f"Case {number}, 477 U.S. 317 (1986).", pages=3)
+    with subprocess.Popen(
+        [CASEMILL, "extract", str(tmp_path), "--home", str(up.home), "--json"],
+        stdout=subprocess.PIPE,
+        env=clean_environment(),
+    ) as extracting:
+        recorded = (
+            "SELECT count(*) FROM task_attempts WHERE name LIKE 'recorded%' AND status = 'success' "
+            "AND task_attempts.job_id IS NOT NULL"
+        )
+        eventually(lambda: count(up, recorded) >= 20, 120)
+        recorder = next(
+            process for process in processes_of(up.home) if "casemill.local.recorder" in process.cmdline()
+        )
+        recorder.kill()
+        said, _ = extracting.communicate(timeout=120)
+    batch_id = json.loads(said)["batch_id"]
+    assert count(up, recorded) < 160, "it was killed before the end"
+    [run] = prefect(up, "/flow_runs/filter", {"flow_runs": {"tags": {"all_": [f"batch:{batch_id}"]}}})
+    eventually(lambda: up.json("job", "show", run["id"])["status"] == "completed", 60)
+    eventually(lambda: count(up, recorded) == 160, 60)
+    job = up.json("job", "show", run["id"])
+    assert (job["type"], job["progress"], job["batch_id"]) == ("extraction", 100, batch_id)
+    assert job["worker"]
+    assert {attempt["status"] for attempt in job["attempts"]} == {"success"}
+    assert [event["data"]["status"] for event in job["feed"] if event["kind"] == "job"][-1] == "completed"
+
+
 def test_a_step_that_does_not_exist_is_bad_usage(up: Up, tmp_path: Path) -> None:
     write_case(tmp_path / "one", "One.")
     up.run("extract", str(tmp_path), "--steps", "pars", status=2)

@@ -1,0 +1,104 @@
+"""Jobs: Prefect's flow runs, as users see them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Index, Text
+from sqlmodel import Field
+
+from casemill.models.columns import Table, Utc, Words
+
+
+class JobType(StrEnum):
+    EXTRACTION = "extraction"
+    DOCUMENT_PROCESSING = "document_processing"
+    TAXONOMY_PROCESSING = "taxonomy_processing"
+    DATASET_GENERATION = "dataset_generation"
+    NOTIFICATION = "notification"
+    TRIAL = "trial"
+    SYNC = "sync"
+    MAINTENANCE = "maintenance"  # also what nobody has given a type
+
+
+class JobStatus(StrEnum):
+    """Only the recorder moves a job from one to another, after Prefect did."""
+
+    SCHEDULED = "scheduled"  # left when its time has come
+    PENDING = "pending"  # left when a worker starts it, or when it is cancelled
+    RUNNING = "running"  # left when it ends; by liveness if it died
+    PAUSED = "paused"  # left by resume or cancel
+    COMPLETED = "completed"  # left by restart
+    FAILED = "failed"  # left by retry and restart
+    CANCELLED = "cancelled"  # left by restart
+
+
+class JobSubStatus(StrEnum):
+    CANCELLING = "cancelling"  # of running: asked to stop, the process is not gone yet
+    RETRYING = "retrying"  # of running: waits for its next try
+    CRASHED = "crashed"  # of failed: it did not end by itself
+
+
+OVER = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+NOT_OVER = tuple(status for status in JobStatus if status not in OVER)
+
+
+class Job(Table, table=True):
+    """What is known of a flow run; its id is Prefect's.
+
+    state_at, state_id and run_count order and fence what is heard of it; recorded_at is when the recorder
+    last took over a state. Users and batches are named without a foreign key: a job is recorded whoever
+    started it, and outlives what it worked on.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_created", "created_at", "id"),
+        Index("ix_jobs_status_created", "status", "created_at"),
+        Index("ix_jobs_type_created", "type", "created_at"),
+        Index("ix_jobs_user_created", "user_id", "created_at"),
+        Index("ix_jobs_progress_created", "progress", "created_at"),
+        Index("ix_jobs_status_scheduled", "status", "scheduled_at"),
+        Index("ix_jobs_status_finished", "status", "finished_at"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    type: JobType = Field(default=JobType.MAINTENANCE, sa_type=Words(JobType))  # pyright: ignore[reportArgumentType]  an instance is fine
+    name: str = ""
+    status: JobStatus = Field(default=JobStatus.PENDING, sa_type=Words(JobStatus))  # pyright: ignore[reportArgumentType]
+    sub_status: JobSubStatus | None = Field(default=None, sa_type=Words(JobSubStatus))  # pyright: ignore[reportArgumentType]
+    state_name: str = ""  # Prefect's word
+    state_message: str | None = Field(default=None, sa_type=Text)
+    state_at: datetime | None = Field(default=None, sa_type=Utc)
+    state_id: UUID | None = None
+    run_count: int = 0  # how often it was begun
+    recorded_at: datetime | None = Field(default=None, sa_type=Utc)
+    heartbeat_at: datetime | None = Field(default=None, sa_type=Utc)
+
+    progress: float = 0.0  # percent
+    progress_message: str | None = Field(default=None, sa_type=Text)
+    progress_at: datetime | None = Field(default=None, sa_type=Utc)
+    processed: int | None = None  # cases or documents it is through with
+
+    user_id: UUID | None = None
+    batch_id: UUID | None = Field(default=None, index=True)
+    flow_name: str | None = None
+    deployment_id: UUID | None = None
+    parameters: Any = Field(default=None, nullable=True, sa_type=JSON(none_as_null=True))  # pyright: ignore[reportArgumentType]
+    tags: list[str] = Field(default_factory=list, sa_type=JSON)
+    labels: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    queue: str | None = None
+    worker: str | None = None
+
+    created_at: datetime = Field(sa_type=Utc)
+    scheduled_at: datetime | None = Field(default=None, sa_type=Utc)
+    started_at: datetime | None = Field(default=None, sa_type=Utc)
+    finished_at: datetime | None = Field(default=None, sa_type=Utc)
+    execution_seconds: float = 0.0
+
+    result: str | None = Field(default=None, sa_type=Text)
+    error_type: str | None = None
+    error: str | None = Field(default=None, sa_type=Text)
+    traceback: str | None = Field(default=None, sa_type=Text)
+    error_fingerprint: str | None = Field(default=None, max_length=32, index=True)
