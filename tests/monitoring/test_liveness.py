@@ -141,8 +141,8 @@ def test_a_run_that_prefect_has_heard_is_alive_even_if_we_have_not(
 def test_a_run_that_holds_the_databases_lock_is_found_nevertheless(
     prefect_client: SyncPrefectClient, sqlite: Database, pool: str
 ) -> None:
-    """A process was stopped in the middle of a transaction: the recorder could not write, waited for the lock,
-    and never came to ask who was lost."""
+    """A process was stopped within a transaction: the recorder could not write, waited for the lock, and
+    never came to ask who was lost."""
     run = run_in(prefect_client, Running())
     time.sleep(SILENCE.total_seconds() + 0.2)
     with sqlite.write():
