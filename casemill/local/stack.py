@@ -189,17 +189,20 @@ class Stack:
                 )
 
     def stop(self) -> None:
-        """Ends the children, the last started first, and whatever they started."""
-        for child in reversed(self.children):
-            process = child.process
-            if process is None or process.poll() is not None:
-                continue
-            started = lifeline.tree(process.pid)
-            process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
+        """Ends the children and whatever they started, the server last: the others still talk to it."""
+        server, others = self.children[:1], self.children[1:]
+        for children in (others, server):
+            running = [child.process for child in children if child.process and child.process.poll() is None]
+            started = [process for parent in running for process in lifeline.tree(parent.pid)]
+            for process in running:
+                process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + _STOP_SECONDS
+            for process in running:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0, deadline - time.monotonic()))
             lifeline.kill(started)
-            process.wait()
+            for process in running:
+                process.wait()
         self.children.clear()
         self._open.close()
 
