@@ -194,9 +194,9 @@ def test_a_recorder_killed_in_the_middle_of_a_batch_misses_nothing(up: Up, tmp_p
             process for process in processes_of(up.home) if "casemill.local.recorder" in process.cmdline()
         )
         recorder.kill()
+        assert count(up, recorded) < 160, "it was killed before the end"
         said, _ = extracting.communicate(timeout=120)
     batch_id = json.loads(said)["batch_id"]
-    assert count(up, recorded) < 160, "it was killed before the end"
     [run] = prefect(up, "/flow_runs/filter", {"flow_runs": {"tags": {"all_": [f"batch:{batch_id}"]}}})
     eventually(lambda: up.json("job", "show", run["id"])["status"] == "completed", 60)
     eventually(lambda: count(up, recorded) == 160, 60)
