@@ -35,9 +35,18 @@ class Settings(BaseSettings):
     prefect_port: int = Field(
         default=4200, ge=1, le=65535, description="Port of the embedded Prefect server."
     )
+    api_port: int = Field(default=4300, ge=1, le=65535, description="Port of the API and its pages.")
+    api_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost"), description="Names under which the API may be asked for."
+    )
+    upload_mb: int = Field(default=200, ge=1, description="Largest file that can be uploaded.")
     work_pool: str = Field(default="casemill", description="Prefect work pool that runs the deployments.")
     jobs_at_once: int = Field(
         default=10, ge=1, description="Limit of the work pool: jobs of all users together."
+    )
+    job_seconds: int = Field(default=72 * 3600, ge=60, description="A job that runs longer is stopped.")
+    result_seconds: int = Field(
+        default=500, ge=1, description="Results of tasks are kept so long, those of pinned jobs for good."
     )
     jobs_per_user: int = Field(default=3, ge=1, description="Limit of each user's work queue.")
 
@@ -98,6 +107,7 @@ class Settings(BaseSettings):
             "CASEMILL_HOME": str(self.home),
             "CASEMILL_PROJECT": str(self.project),
             "CASEMILL_PREFECT_PORT": str(self.prefect_port),
+            "CASEMILL_API_PORT": str(self.api_port),
         }
 
 

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PREFECT_FREE = ["models", "operations", "steps", "extraction", "search", "db", "settings", "workspace"]
+PREFECT_FREE = [
+    "access",
+    "models",
+    "operations",
+    "steps",
+    "extraction",
+    "search",
+    "db",
+    "settings",
+    "workspace",
+]
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "tools", "base"}
 
 

@@ -1,23 +1,33 @@
 """The tables, one noun a file. Importing this module registers all of them."""
 
+from casemill.models.attempt_hour import AttemptHour, StaleHour
+from casemill.models.audit import AuditRecord, AuditResult
 from casemill.models.batch import Batch, CaseStep, StepState
 from casemill.models.citation import Citation
 from casemill.models.claim import Attempt
+from casemill.models.credential import ApiToken, LoginLink, LoginSession
 from casemill.models.document import CaseDocument, Chunk, DocumentModel, ExpertDocument, ProcessingStatus
-from casemill.models.job import NOT_OVER, OVER, Job, JobStatus, JobSubStatus, JobType
+from casemill.models.job import NOT_OVER, OVER, Job, JobAsk, JobStatus, JobSubStatus, JobType
 from casemill.models.job_event import FeedKind, JobEvent
+from casemill.models.limit import Limit, LimitName
 from casemill.models.owner import Case, Expert
+from casemill.models.pool import Alert, Severity, Worker, WorkQueue
 from casemill.models.recorder_mark import RecorderMark
 from casemill.models.task_attempt import ATTEMPT_NOT_OVER, ATTEMPT_OVER, AttemptStatus, TaskAttempt
-from casemill.models.user import Role, User
+from casemill.models.user import Role, Scope, User
 
 __all__ = [
     "ATTEMPT_NOT_OVER",
     "ATTEMPT_OVER",
     "NOT_OVER",
     "OVER",
+    "Alert",
+    "ApiToken",
     "Attempt",
+    "AttemptHour",
     "AttemptStatus",
+    "AuditRecord",
+    "AuditResult",
     "Batch",
     "Case",
     "CaseDocument",
@@ -29,14 +39,24 @@ __all__ = [
     "ExpertDocument",
     "FeedKind",
     "Job",
+    "JobAsk",
     "JobEvent",
     "JobStatus",
     "JobSubStatus",
     "JobType",
+    "Limit",
+    "LimitName",
+    "LoginLink",
+    "LoginSession",
     "ProcessingStatus",
     "RecorderMark",
     "Role",
+    "Scope",
+    "Severity",
+    "StaleHour",
     "StepState",
     "TaskAttempt",
     "User",
+    "WorkQueue",
+    "Worker",
 ]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, Text, UniqueConstraint
+from sqlalchemy import JSON, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from casemill.models.claim import Claimable
@@ -13,14 +13,22 @@ from casemill.models.columns import Table, Utc, Words, utc_now
 
 
 class Batch(Table, table=True):
-    """Cases x steps, started by one user. What became of it is derived from the ledger."""
+    """Cases x steps, started by one user. What became of it is derived from the ledger.
+
+    The same idempotency_key from the same user means the same batch.
+    """
 
     __tablename__ = "batches"
+    __table_args__ = (Index("ix_batches_idempotency", "user_id", "idempotency_key", unique=True),)
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     user_id: UUID | None = Field(default=None, foreign_key="users.id", index=True)
     steps: list[str] = Field(sa_type=JSON)
     options: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    priority: int = Field(
+        default=0, sa_column_kwargs={"server_default": "0"}
+    )  # 0 to 10: its jobs go before the user's others with less
+    idempotency_key: str | None = None
     created_at: datetime = Field(default_factory=utc_now, sa_type=Utc, index=True)
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Index, Text
+from sqlalchemy import JSON, Index, Text, false
 from sqlmodel import Field
 
 from casemill.models.columns import Table, Utc, Words
@@ -35,9 +35,17 @@ class JobStatus(StrEnum):
 
 
 class JobSubStatus(StrEnum):
+    PAUSING = "pausing"  # of paused: the step at hand goes on until it ends, then the process does
     CANCELLING = "cancelling"  # of running: asked to stop, the process is not gone yet
     RETRYING = "retrying"  # of running: waits for its next try
     CRASHED = "crashed"  # of failed: it did not end by itself
+
+
+class JobAsk(StrEnum):
+    """What somebody last asked of a job that takes its time; evidence of the process answers it."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
 
 
 OVER = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
@@ -80,6 +88,15 @@ class Job(Table, table=True):
     progress_message: str | None = Field(default=None, sa_type=Text)
     progress_at: datetime | None = Field(default=None, sa_type=Utc)
     processed: int | None = None  # cases or documents it is through with
+
+    process_began_at: datetime | None = Field(default=None, sa_type=Utc)  # a worker said it started one
+    process_ended_at: datetime | None = Field(default=None, sa_type=Utc)  # and that it is gone
+    asked: JobAsk | None = Field(default=None, sa_type=Words(JobAsk))  # pyright: ignore[reportArgumentType]
+    asked_at: datetime | None = Field(default=None, sa_type=Utc)
+    asked_why: str | None = Field(default=None, sa_type=Text)  # a sentence for people
+    pinned: bool = Field(
+        default=False, sa_column_kwargs={"server_default": false()}
+    )  # its tasks' results are kept
 
     user_id: UUID | None = None
     batch_id: UUID | None = Field(default=None, index=True)

@@ -25,14 +25,14 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL
 from prefect.types import DateTime
 
-from casemill.errors import CasemillError
+from casemill.errors import Unavailable
 from casemill.settings import Settings
 
 EXTRACTION_BATCH = "extraction-batch/default"
 DOCUMENT_PIPELINE = "document-pipeline/default"
 
 
-class PrefectUnreachable(CasemillError):
+class PrefectUnreachable(Unavailable):
     """Worth another try: the server may be restarting."""
 
 
@@ -50,7 +50,7 @@ def user_tag(user_id: UUID) -> str:
 def user_queue(settings: Settings, user_id: UUID) -> str:
     """The name of the user's work queue, made with its limit if it is not there yet."""
     name = f"user-{user_id}"
-    with _prefect() as client, suppress(ObjectAlreadyExists):
+    with prefect() as client, suppress(ObjectAlreadyExists):
         client.create_work_queue(
             name, work_pool_name=settings.work_pool, concurrency_limit=settings.jobs_per_user
         )
@@ -81,7 +81,7 @@ def submit_document_pipeline(user_id: UUID | None, queue: str | None) -> UUID:
     A job that has not begun will see every document uploaded until it does, so a thousand uploads need few.
     """
     name, deployment = DOCUMENT_PIPELINE.split("/")
-    with _prefect() as client:
+    with prefect() as client:
         waiting = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[name])),
             deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[deployment])),
@@ -115,7 +115,7 @@ def jobs_of_batch(batch_id: UUID) -> list[FlowRun]:
 
 def label_job(run_id: UUID, tags: Iterable[str]) -> None:
     """Adds tags to a job that was started without them, by hand or by a schedule."""
-    with _prefect() as client:
+    with prefect() as client:
         known = set(client.read_flow_run(run_id).tags)
         if missing := set(tags) - known:
             client.update_flow_run(run_id, tags=sorted(known | missing))
@@ -123,14 +123,14 @@ def label_job(run_id: UUID, tags: Iterable[str]) -> None:
 
 def _runs(filter_: FlowRunFilter) -> list[FlowRun]:
     found: list[FlowRun] = []
-    with _prefect() as client:
+    with prefect() as client:
         while page := client.read_flow_runs(flow_run_filter=filter_, limit=_PAGE, offset=len(found)):
             found.extend(page)
     return found
 
 
 def _submit(deployment: str, tags: list[str], user_id: UUID | None, queue: str | None, **given: Any) -> UUID:
-    with _prefect() as client:
+    with prefect() as client:
         return client.create_flow_run_from_deployment(
             client.read_deployment_by_name(deployment).id,
             tags=[*tags, user_tag(user_id)] if user_id else tags,
@@ -140,7 +140,7 @@ def _submit(deployment: str, tags: list[str], user_id: UUID | None, queue: str |
 
 
 @contextmanager
-def _prefect() -> Generator[SyncPrefectClient]:
+def prefect() -> Generator[SyncPrefectClient]:
     """A client of Prefect's API. Raises PrefectUnreachable where nobody answers."""
     try:
         with get_client(sync_client=True) as client:

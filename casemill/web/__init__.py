@@ -1,0 +1,1 @@
+"""The API and the pages: HTTP around operations, monitoring and access."""
