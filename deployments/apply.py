@@ -7,10 +7,11 @@ Doing it again changes nothing.
 """
 
 import sys
+from contextlib import suppress
 
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     WorkPoolFilter,
@@ -23,14 +24,15 @@ from casemill.db import Database
 from casemill.local.prefect_command import run_prefect
 from casemill.models import User
 from casemill.monitoring.jobs import user_queue
+from casemill.monitoring.limits import apply_limits
 from casemill.monitoring.orphans import reschedule_orphans
+from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings, read_settings
 
 
 def apply(settings: Settings, *, no_worker_runs: bool) -> None:
     with get_client(sync_client=True) as client:
         apply_pool(client, settings)
-        apply_user_queues(settings)
         run_prefect("--no-prompt", "deploy", "--all")
         prune_strays(client, settings)
     if no_worker_runs and (count := reschedule_orphans(settings.work_pool, settings.local_worker)):
@@ -38,22 +40,22 @@ def apply(settings: Settings, *, no_worker_runs: bool) -> None:
 
 
 def apply_pool(client: SyncPrefectClient, settings: Settings) -> None:
-    """The work pool; its limit is the one for all jobs together."""
-    try:
-        client.create_work_pool(
-            WorkPoolCreate(name=settings.work_pool, type="process", concurrency_limit=settings.jobs_at_once)
-        )
-    except ObjectAlreadyExists:
-        client.update_work_pool(settings.work_pool, WorkPoolUpdate(concurrency_limit=settings.jobs_at_once))
+    """The work pool and a queue for each user, with the limits in force: what an admin set outlasts that.
 
-
-def apply_user_queues(settings: Settings) -> None:
-    """Each user's queue, with the limit for one user."""
+    A pool that somebody paused stays paused.
+    """
     database = Database(settings.database)
     with database.read() as session:
-        for user_id in session.exec(select(User.id)):
-            user_queue(settings, user_id)
+        limits = limits_in_force(session, settings)
+        users = session.exec(select(User.id)).all()
+    with suppress(ObjectAlreadyExists):
+        client.create_work_pool(
+            WorkPoolCreate(name=settings.work_pool, type="process", concurrency_limit=limits.jobs_at_once)
+        )
+    for user_id in users:
+        user_queue(settings, user_id, database)
     database.close()
+    apply_limits(client, settings.work_pool, limits)
 
 
 def prune_strays(client: SyncPrefectClient, settings: Settings) -> None:

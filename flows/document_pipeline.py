@@ -7,12 +7,14 @@ from prefect import State, flow, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed, wait
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.open_workspace import open_workspace
+from casemill.extraction.sandbox import SandboxClosed
 from casemill.models import Attempt
 from casemill.models.columns import utc_now
+from casemill.monitoring.interruption import ending_in_order
 from casemill.monitoring.jobs import dead_jobs, label_job
 from casemill.monitoring.telling import ProgressTeller, tell_result, telling_failures
 from casemill.operations import claims
@@ -34,9 +36,12 @@ def process_document(
     document_id: UUID,
     name: str,  # noqa: ARG001  the name of the task run
     attempt: Attempt,
-) -> str:
+) -> str | State:
     """Text of one document, onto its record. Says what became of it."""
-    status = reading.process_document(open_workspace(), pipeline.MODELS[kind], document_id, attempt)
+    try:
+        status = reading.process_document(open_workspace(), pipeline.MODELS[kind], document_id, attempt)
+    except SandboxClosed as interrupted:
+        return Cancelled(message=f"Interrupted, and not done: {interrupted}")
     return status or "another job has it"
 
 
@@ -54,7 +59,6 @@ def run_name() -> str:
 @flow(
     name="document-pipeline",
     flow_run_name=run_name,
-    timeout_seconds=72 * 3600,
     task_runner=ThreadPoolTaskRunner(max_workers=read_settings().processes),
 )
 def document_pipeline(
@@ -74,8 +78,8 @@ def document_pipeline(
     workspace.database.persist(lambda session: claims.take_back(session, utc_now(), attempt, dead))
     label_job(run_id, ["type:document_processing"])
     progress = ProgressTeller(run_id)
-    tried: dict[UUID, PrefectFuture[str]] = {}
-    with claims.lease_kept(workspace.database, attempt, workspace.lease):
+    tried: dict[UUID, PrefectFuture[str | State]] = {}
+    with ending_in_order(workspace, attempt):
         while waiting := pipeline.waiting_documents(workspace.database, document_ids, tried):
             begun = {
                 document.id: process_document.submit(document.kind, document.id, document.name, attempt)

@@ -9,10 +9,12 @@ from prefect import State, flow, runtime, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from blocks.open_workspace import open_workspace
+from casemill.extraction.sandbox import SandboxClosed
 from casemill.models import Attempt
+from casemill.monitoring.interruption import ending_in_order
 from casemill.monitoring.jobs import batch_tag, dead_jobs, label_job, submit_batch_job, user_queue
 from casemill.monitoring.telling import ProgressTeller, tell_result, telling_failures
 from casemill.operations import claims
@@ -27,13 +29,16 @@ PROGRESS_SECONDS = 2
 
 
 @task(cache_policy=NO_CACHE, on_completion=[tell_result])
-def run_ledger_row(row_id: int, step: str, attempt: Attempt) -> StepOutcome:
+def run_ledger_row(row_id: int, step: str, attempt: Attempt) -> StepOutcome | State:
     """The step of one case: its row of the ledger says what became of it."""
     tries_left = REGISTRY[step].retry.retries + 1 - (runtime.task_run.run_count or 1)
-    return run_step(open_workspace(), REGISTRY, row_id, attempt, tries_left)
+    try:
+        return run_step(open_workspace(), REGISTRY, row_id, attempt, tries_left)
+    except SandboxClosed as interrupted:
+        return Cancelled(message=f"Interrupted, and not done: {interrupted}")
 
 
-def start_step(mine: Share, place: Place, attempt: Attempt) -> PrefectFuture[StepOutcome]:
+def start_step(mine: Share, place: Place, attempt: Attempt) -> PrefectFuture[StepOutcome | State]:
     step, case = REGISTRY[place[1]], mine.case_names[place[0]]
     named = run_ledger_row.with_options(
         name=step.name,
@@ -47,7 +52,7 @@ def start_step(mine: Share, place: Place, attempt: Attempt) -> PrefectFuture[Ste
 def run_steps(mine: Share, attempt: Attempt, at_once: int) -> None:
     """Hands out steps until none is left that can run; what fails is in the ledger, not raised."""
     frontier, total = mine.frontier, len(mine.rows)
-    settled: SimpleQueue[PrefectFuture[StepOutcome]] = SimpleQueue()
+    settled: SimpleQueue[PrefectFuture[StepOutcome | State]] = SimpleQueue()
     running: dict[UUID, Place] = {}
     progress = create_progress_artifact(0.0, description=f"Steps of batch {mine.batch.id}")
     told = ProgressTeller(attempt.run_id)
@@ -79,7 +84,7 @@ def run_name() -> str:
     return f"batch {batch} · {f'{cases} case' + 's' * (cases != 1) if cases else 'open cases'}"
 
 
-@flow(name="extraction-batch", flow_run_name=run_name, timeout_seconds=72 * 3600)
+@flow(name="extraction-batch", flow_run_name=run_name)
 def extraction_batch(
     batch_id: UUID | None = None,
     case_ids: list[UUID] = [],  # noqa: B006  shown in the form, never changed
@@ -119,7 +124,7 @@ def extraction_batch(
     queue = user_queue(workspace.settings, user) if user and mine.other_shards else None
     for shard in mine.other_shards:
         submit_batch_job(batch_id, shard, user_id=user, queue=queue, round_id=str(run_id))
-    with claims.lease_kept(workspace.database, attempt, workspace.lease):
+    with ending_in_order(workspace, attempt):
         run_steps(mine, attempt, workspace.settings.processes)
     with workspace.database.read() as session:
         failed, unreadable = failures(session, batch_id, mine.case_ids)

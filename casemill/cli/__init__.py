@@ -5,7 +5,22 @@ import sys
 import typer
 from rich.console import Console
 
-from casemill.cli import batch, case, doctor, document, expert, extract, job, recorder, search, up
+from casemill.cli import (
+    api,
+    batch,
+    case,
+    doctor,
+    document,
+    expert,
+    extract,
+    job,
+    queue,
+    recorder,
+    search,
+    token,
+    up,
+    user,
+)
 from casemill.errors import CasemillError
 
 app = typer.Typer(
@@ -17,6 +32,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("recorder")(recorder.recorder)
+app.command("api")(api.api)
 app.command("doctor")(doctor.doctor)
 app.command("extract")(extract.extract)
 app.command("search")(search.search)
@@ -25,6 +41,9 @@ app.add_typer(document.app, name="document")
 app.add_typer(expert.app, name="expert")
 app.add_typer(batch.app, name="batch")
 app.add_typer(job.app, name="job")
+app.add_typer(queue.app, name="queue")
+app.add_typer(user.app, name="user")
+app.add_typer(token.app, name="token")
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def extract(
         own = None
         if api_url is None:
             settings = settings.model_copy(update={"prefect_port": free_port(settings.prefect_port)})
-            own = opened.enter_context(Stack(settings, _say))
+            own = opened.enter_context(Stack(settings, _say, with_api=False))
             api_url = own.api_url
         connect_prefect(settings, api_url)
         from casemill.monitoring.batches import begin_batch  # imports Prefect

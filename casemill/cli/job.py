@@ -1,6 +1,6 @@
 """`casemill job ...`"""
 
-from datetime import datetime
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,114 +8,191 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from casemill.cli.options import Home, Json, open_workspace, print_json, settings_of, stdout
-from casemill.models import Job, JobEvent, JobStatus, JobType, TaskAttempt
-from casemill.monitoring.read_model import JobFilter, attempts_of, feed_of, job_with_id, jobs
-from casemill.operations.local_user import user_called
+from casemill.cli.client import Api, ApiRefused, open_api
+from casemill.cli.live import events_of_job
+from casemill.cli.options import Home, Json, print_json, settings_of, stderr, stdout
+from casemill.cli.shown import moment, reasons_to_wait, status_words
+from casemill.models import JobStatus, JobType
 
-app = typer.Typer(help="Jobs: what ran, what runs, and what became of it.", no_args_is_help=True)
+app = typer.Typer(help="Jobs: what ran, what runs, and every control over it.", no_args_is_help=True)
+
+JobId = Annotated[UUID, typer.Argument(metavar="JOB", help="Id of the job.")]
+JobIds = Annotated[list[UUID], typer.Argument(metavar="JOB...", help="Ids of jobs.")]
 
 
 @app.command("list")
 def list_jobs(
-    status: Annotated[JobStatus | None, typer.Option(help="Only those.")] = None,
-    kind: Annotated[JobType | None, typer.Option("--type", help="Only those.")] = None,
+    status: Annotated[list[JobStatus] | None, typer.Option(help="Only those; again for more.")] = None,
+    kind: Annotated[list[JobType] | None, typer.Option("--type", help="Only those; again for more.")] = None,
     user: Annotated[str | None, typer.Option(help="Only this user's, by name or id.")] = None,
+    batch: Annotated[UUID | None, typer.Option(help="Only this batch's.")] = None,
     text: Annotated[
         str | None, typer.Option("--search", help="In id, name, user, arguments or error.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="So many a page.")] = 50,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """The newest jobs first."""
-    with open_workspace(settings_of(home)) as workspace, workspace.database.read() as session:
-        user_id = user_called(session, user).id if user else None
-        found = jobs(session, JobFilter(status, kind, user_id, text), limit)
+    asked = {"status": status or None, "type": kind or None, "user": user, "batch": batch, "q": text}
+    with open_api(settings_of(home)) as api:
+        found = api.get("/jobs", page=page, per_page=limit, **asked)
     if as_json:
-        print_json([_summary(job) for job in found])
+        print_json(found)
         return
-    if not found:
-        asked = status or kind or user or text
-        stdout.print("No job matches" if asked else "No jobs yet; `casemill batch start --all` starts some")
+    if not found["jobs"]:
+        some = any(asked.values()) or page > 1
+        stdout.print("No job matches" if some else "No jobs yet; `casemill batch start --all` starts some")
         return
     table = Table(Column("job", no_wrap=True), "type", "name", "status", "progress", "created")
-    for job in found:
-        made = f"{job.created_at:%Y-%m-%d %H:%M} UTC"
-        table.add_row(str(job.id), job.type, escape(job.name), _words(job), f"{job.progress:.0f} %", made)
+    for job in found["jobs"]:
+        shown = [job["id"], job["type"], escape(job["name"]), status_words(job)]
+        table.add_row(*shown, f"{job['progress']:.0f} %", moment(job["created_at"]))
     stdout.print(table)
+    stdout.print(f"page {found['page']} of {found['pages']}, {found['total']} jobs", style="dim")
 
 
 @app.command("show")
-def show(
-    job_id: Annotated[UUID, typer.Argument(metavar="JOB", help="Id of the job.")],
+def show(job_id: JobId, as_json: Json = False, home: Home = None) -> None:
+    """All that is known of a job, with the attempts of its tasks and why it waits."""
+    with open_api(settings_of(home)) as api:
+        job = api.get(f"/jobs/{job_id}")
+    if as_json:
+        print_json(job)
+    else:
+        _print_job(job)
+
+
+@app.command("logs")
+def logs(job_id: JobId, as_json: Json = False, home: Home = None) -> None:
+    """What the job logged."""
+    with open_api(settings_of(home)) as api:
+        found = api.get(f"/jobs/{job_id}/logs")
+    if as_json:
+        print_json(found)
+        return
+    for line in found["logs"]:
+        said = f"{moment(line['at'])}  {line['level']}  {line['message']}"
+        stdout.print(said, markup=False, highlight=False)
+
+
+@app.command("watch")
+def watch(job_id: JobId, as_json: Json = False, home: Home = None) -> None:
+    """What becomes of a job, as it happens, until it is over. Exit status 1 if it did not complete."""
+    with open_api(settings_of(home)) as api:
+        for kind, told in events_of_job(api, job_id):
+            if not as_json:
+                _print_event(kind, told)
+        job = api.get(f"/jobs/{job_id}")
+    if as_json:
+        print_json(job)
+    else:
+        _print_job(job)
+    if job["status"] != JobStatus.COMPLETED:
+        raise typer.Exit(1)
+
+
+@app.command("cancel")
+def cancel(
+    job_ids: JobIds,
+    why: Annotated[str | None, typer.Option(help="Told to whoever looks at it later.")] = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """All that is known of a job, with the attempts of its tasks and its feed."""
-    with open_workspace(settings_of(home)) as workspace, workspace.database.read() as session:
-        job = job_with_id(session, job_id)
-        attempts, feed = attempts_of(session, job_id), feed_of(session, job_id)
+    """Stop jobs. They are cancelling until their processes are gone, then cancelled."""
+    body = {"why": why} if why else None
+    _act_on(job_ids, lambda api, job_id: api.post(f"/jobs/{job_id}/cancellation", body), as_json, home)
+
+
+@app.command("pause")
+def pause(job_ids: JobIds, as_json: Json = False, home: Home = None) -> None:
+    """Suspend jobs: the step at hand goes on until it ends, then they wait."""
+    _act_on(job_ids, lambda api, job_id: api.post(f"/jobs/{job_id}/pause"), as_json, home)
+
+
+@app.command("resume")
+def resume(job_ids: JobIds, as_json: Json = False, home: Home = None) -> None:
+    """Let paused jobs go on."""
+    _act_on(job_ids, lambda api, job_id: api.post(f"/jobs/{job_id}/resumption"), as_json, home)
+
+
+@app.command("retry")
+def retry(job_ids: JobIds, as_json: Json = False, home: Home = None) -> None:
+    """Run failed or cancelled jobs again, from the step that failed."""
+    _act_on(job_ids, lambda api, job_id: api.post(f"/jobs/{job_id}/retry"), as_json, home)
+
+
+@app.command("restart")
+def restart(job_ids: JobIds, as_json: Json = False, home: Home = None) -> None:
+    """Run jobs that are over again from scratch, with the same parameters."""
+    _act_on(job_ids, lambda api, job_id: api.post(f"/jobs/{job_id}/restart"), as_json, home)
+
+
+@app.command("delete")
+def delete(job_ids: JobIds, as_json: Json = False, home: Home = None) -> None:
+    """Forget jobs that are over: their rows, their attempts, their runs in Prefect."""
+
+    def forget(api: Api, job_id: UUID) -> dict[str, Any]:
+        api.delete(f"/jobs/{job_id}")
+        return {"id": str(job_id), "status": "deleted"}
+
+    _act_on(job_ids, forget, as_json, home)
+
+
+def _act_on(
+    job_ids: list[UUID], act: Callable[[Api, UUID], dict[str, Any]], as_json: bool, home: Home
+) -> None:
+    """Each job by itself: one that refuses stops no other. Exit status 1 if one did."""
+    results: list[dict[str, Any]] = []
+    with open_api(settings_of(home)) as api:
+        for job_id in job_ids:
+            try:
+                results.append({"job_id": str(job_id), "done": True, "job": act(api, job_id)})
+            except ApiRefused as refused:
+                results.append({"job_id": str(job_id), "done": False, "detail": str(refused)})
     if as_json:
-        print_json(
-            {
-                **job.model_dump(mode="json"),
-                "attempts": [attempt.model_dump(mode="json") for attempt in attempts],
-                "feed": [event.model_dump(mode="json") for event in feed],
-            }
-        )
-        return
-    stdout.print(f"[bold]{escape(job.name)}[/bold]  {job.type}  {_words(job)}, {job.progress:.0f} %")
-    said = [job.progress_message, job.result, job.error]
+        print_json(results)
+    else:
+        for result in results:
+            if result["done"]:
+                stdout.print(f"{result['job_id']}  {status_words(result['job'])}", highlight=False)
+            else:
+                stderr.print(f"{result['job_id']}  {result['detail']}", style="red", markup=False)
+    if not all(result["done"] for result in results):
+        raise typer.Exit(1)
+
+
+def _print_job(job: dict[str, Any]) -> None:
+    stdout.print(
+        f"[bold]{escape(job['name'])}[/bold]  {job['type']}  {status_words(job)}, {job['progress']:.0f} %"
+    )
+    said = [job["progress_message"], job["asked_why"], job["result"], job["error"]]
+    said += reasons_to_wait(job)
     for sentence in dict.fromkeys(sentence for sentence in said if sentence):
         stdout.print(sentence, markup=False, highlight=False)
-    times = [("created", job.created_at), ("started", job.started_at), ("finished", job.finished_at)]
-    stdout.print("  ".join(f"{name} {_time(at)}" for name, at in times if at), highlight=False)
-    _print_attempts(attempts)
-    _print_feed(feed)
-    if job.traceback:
-        stdout.print(job.traceback, markup=False, highlight=False)
+    times = [(name, job[f"{name}_at"]) for name in ("created", "started", "finished")]
+    stdout.print("  ".join(f"{name} {moment(at)}" for name, at in times if at), highlight=False)
+    _print_attempts(job["attempts_of_tasks"])
+    if job["traceback"]:
+        stdout.print(job["traceback"], markup=False, highlight=False)
 
 
-def _print_attempts(attempts: Any) -> None:
+def _print_attempts(attempts: list[dict[str, Any]]) -> None:
     if not attempts:
         return
     table = Table("task", "attempt", "status", "seconds", "error")
-    found: list[TaskAttempt] = list(attempts)
-    for attempt in found:
-        took = "" if attempt.duration is None else f"{attempt.duration:.1f}"
-        error = f"{attempt.error_type}: {attempt.error}" if attempt.error_type else attempt.error or ""
-        table.add_row(escape(attempt.name), str(attempt.attempt), attempt.status, took, escape(error[:200]))
+    for attempt in attempts:
+        took = "" if attempt["duration"] is None else f"{attempt['duration']:.1f}"
+        error = ": ".join(part for part in (attempt["error_type"], attempt["error"]) if part)
+        shown = [escape(attempt["name"]), str(attempt["attempt"]), attempt["status"], took]
+        table.add_row(*shown, escape(error[:200]))
     stdout.print(table)
 
 
-def _print_feed(feed: Any) -> None:
-    events: list[JobEvent] = list(feed)
-    for event in events:
-        if event.kind != "step":
-            told = "  ".join(f"{name}={value}" for name, value in event.data.items() if value is not None)
-            stdout.print(f"{_time(event.occurred_at)}  {event.kind}  {told}", markup=False, highlight=False)
-
-
-def _summary(job: Job) -> dict[str, Any]:
-    shown = {
-        "id",
-        "type",
-        "name",
-        "status",
-        "sub_status",
-        "progress",
-        "progress_message",
-        "user_id",
-        "batch_id",
-    }
-    times = {"created_at", "scheduled_at", "started_at", "finished_at", "execution_seconds", "run_count"}
-    return job.model_dump(mode="json", include=shown | times | {"result", "error_type", "error", "processed"})
-
-
-def _words(job: Job) -> str:
-    return f"{job.status} ({job.sub_status})" if job.sub_status else job.status
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+def _print_event(kind: str, told: dict[str, Any]) -> None:
+    hidden = ("job_id", "task_run_id", "occurred_at", "id")
+    said = "  ".join(
+        f"{name}={value}" for name, value in told.items() if value is not None and name not in hidden
+    )
+    stdout.print(f"{moment(told.get('occurred_at'))}  {kind}  {said}", markup=False, highlight=False)

@@ -25,6 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 PrefectPort = Annotated[
     int | None, typer.Option("--prefect-port", help="Port of Prefect's server.", show_default="4200")
 ]
+Port = Annotated[int | None, typer.Option("--port", help="Port of the API.", show_default="4300")]
 
 stdout = Console(soft_wrap=True)
 stderr = Console(stderr=True)
@@ -38,8 +39,8 @@ class BadUsage(typer.BadParameter):
     """Exit status 2, with a sentence that says what was meant."""
 
 
-def settings_of(home: Path | None, prefect_port: int | None = None) -> Settings:
-    return read_settings(home, prefect_port=prefect_port)
+def settings_of(home: Path | None, prefect_port: int | None = None, api_port: int | None = None) -> Settings:
+    return read_settings(home, prefect_port=prefect_port, api_port=api_port)
 
 
 def open_workspace(settings: Settings) -> Workspace:

@@ -19,7 +19,7 @@ from casemill.operations.batch_progress import (
 )
 from casemill.workspace import Workspace
 
-_SHOWN = {
+_MARKS = {
     StepState.COMPLETED: "[green]✓[/]",
     StepState.FAILED: "[red]failed[/]",
     StepState.BLOCKED: "[yellow]blocked[/]",
@@ -106,4 +106,8 @@ def _print_failures(cases: list[CaseResult]) -> None:
 
 def _state(case: CaseResult, step: str) -> str:
     row = case.steps.get(step)
-    return _SHOWN[row.state] if row else ""
+    return step_mark(row.state) if row else ""
+
+
+def step_mark(state: StepState) -> str:
+    return _MARKS[state]

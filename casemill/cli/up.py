@@ -7,19 +7,22 @@ from typing import Annotated
 
 import typer
 
-from casemill.cli.options import Home, PrefectPort, connect_prefect, open_workspace, settings_of, stdout
+from casemill.cli.options import Home, Port, PrefectPort, connect_prefect, open_workspace, settings_of, stdout
+from casemill.db import Database
 from casemill.local.stack import Stack
+from casemill.local.this_machine import login_path
 
 
 def up(
     home: Home = None,
+    port: Port = None,
     prefect_port: PrefectPort = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Add a handful of cases with documents and run a batch over them.")
     ] = False,
 ) -> None:
     """Start Prefect's server with its UI, the deployments and a worker. Ctrl-C stops all of it."""
-    settings = settings_of(home, prefect_port)
+    settings = settings_of(home, prefect_port, port)
     over = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -36,7 +39,11 @@ def up(
 
             with open_workspace(settings) as workspace:
                 say(run_demo(workspace))
-        stdout.print(f"\n[bold]Casemill is up.[/bold]  Jobs: [link]{stack.ui_url}/runs[/link]")
+        database = Database(settings.database)
+        path = login_path(database)
+        database.close()
+        stdout.print(f"\n[bold]Casemill is up.[/bold]  Sign in, once: [link]{stack.own_url}{path}[/link]")
+        say(f"Prefect: {stack.ui_url}/runs")
         say(f"Data: {settings.home}    Logs: {settings.logs_folder}")
         say("Try:  casemill search 'summary judgment'    Stop with Ctrl-C")
         while not over.wait(1):

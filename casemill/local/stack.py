@@ -21,6 +21,7 @@ from typing import Any, Self, TextIO
 from casemill.db import Database
 from casemill.errors import CasemillError
 from casemill.local import lifeline
+from casemill.local.this_machine import end_token, write_token
 from casemill.migrations import migrate
 from casemill.search.sqlite import SqliteIndex
 from casemill.settings import Settings
@@ -60,15 +61,25 @@ def prefect_environment(settings: Settings, api_url: str) -> dict[str, str]:
 
 def running_api_url(settings: Settings) -> str | None:
     """Where the Prefect server of a running `casemill up` on this home answers; None if none runs."""
+    return _running(settings).get("prefect_api_url")
+
+
+def running_own_url(settings: Settings) -> str | None:
+    """Where the API of a running `casemill up` on this home answers; None if none runs."""
+    return _running(settings).get("own_url")
+
+
+def _running(settings: Settings) -> dict[str, Any]:
+    """What a living `casemill up` says of itself: it holds a lock on its file."""
     try:
         with _state_file(settings).open() as state:
             try:
                 fcntl.flock(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return json.load(state)["prefect_api_url"]
+                return json.load(state)
     except (FileNotFoundError, json.JSONDecodeError):
         pass
-    return None
+    return {}
 
 
 def online_workers(settings: Settings, api_url: str) -> list[dict[str, Any]]:
@@ -83,6 +94,7 @@ def online_workers(settings: Settings, api_url: str) -> list[dict[str, Any]]:
 
 
 def answers(api_url: str) -> bool:
+    """Whether the server is there: Prefect's API and ours have the same word for it."""
     with urllib.request.urlopen(f"{api_url}/health", timeout=5) as answer:  # noqa: S310  our own server
         return answer.status == 200
 
@@ -109,6 +121,7 @@ class Stack:
 
     settings: Settings
     say: Callable[[str], None]
+    with_api: bool = True
     children: list[Child] = field(default_factory=list[Child])
     _open: ExitStack = field(default_factory=ExitStack)
 
@@ -118,18 +131,21 @@ class Stack:
 
     @property
     def api_url(self) -> str:
+        """Of Prefect's API."""
         return f"{self.ui_url}/api"
+
+    @property
+    def own_url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.api_port}"
 
     def __enter__(self) -> Self:
         for folder in (self.settings.home, self.settings.logs_folder, self.settings.prefect_home):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._take_home()
-            if not _is_free(self.settings.prefect_port):
-                raise PortInUse(
-                    f"Port {self.settings.prefect_port} is in use by another program; end that program, or "
-                    "choose another port with --prefect-port"
-                )
+            self._require_port(self.settings.prefect_port, "--prefect-port")
+            if self.with_api:
+                self._require_port(self.settings.api_port, "--port")
             self._start()
         except BaseException:
             self.stop()
@@ -141,9 +157,19 @@ class Stack:
     ) -> None:
         self.stop()
 
+    def _require_port(self, port: int, option: str) -> None:
+        if not _is_free(port):
+            raise PortInUse(
+                f"Port {port} is in use by another program; end that program, or choose another port with "
+                f"{option}"
+            )
+
     def _start(self) -> None:
         database = Database(self.settings.database)
         migrate(database)
+        if self.with_api:
+            write_token(database, self.settings)
+            self._open.callback(self._end_token)
         database.close()
         SqliteIndex(self.settings.search_file).close()
         reading, writing = os.pipe()
@@ -156,6 +182,7 @@ class Stack:
         self.say("Applying deployments")
         self._run_once("apply", str(self.settings.project / "deployments" / "apply.py"), "--no-worker-runs")
         self._child("recorder", "casemill.local.recorder")
+        api = self._child("api", "casemill.local.api") if self.with_api else None
         self.say("Starting a worker")
         begun = datetime.now(UTC)
         worker = self._child(
@@ -165,6 +192,13 @@ class Stack:
             self.settings.local_worker,
         )
         _wait_for(lambda: self._worker_came(begun), worker, self._log_path(worker.name))
+        if api is not None:
+            _wait_for(lambda: answers(self.own_url), api, self._log_path(api.name))
+
+    def _end_token(self) -> None:
+        database = Database(self.settings.database)
+        end_token(database, self.settings)
+        database.close()
 
     def _worker_came(self, begun: datetime) -> bool:
         workers = online_workers(self.settings, self.api_url)
@@ -265,7 +299,8 @@ class Stack:
             ) from None
         state.seek(0)
         state.truncate()
-        json.dump({"pid": os.getpid(), "prefect_api_url": self.api_url}, state)
+        own_url = self.own_url if self.with_api else None
+        json.dump({"pid": os.getpid(), "prefect_api_url": self.api_url, "own_url": own_url}, state)
         state.flush()
 
     def _log_path(self, name: str) -> Path:

@@ -1,5 +1,6 @@
 """The database's schema, step by step (Alembic)."""
 
+import re
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,8 @@ from sqlalchemy import text
 from casemill.db import Database
 
 FOLDER = Path(__file__).parent
+BESIDE_THE_MODELS = re.compile(r"job_texts_fts(_.*)?|ix_job_texts_text")
+"""Tables and indexes of one database only, made by migrations: what search over jobs rests on."""
 _LOCK = 0x0CA5E_0111  # any number, as long as it is always this one
 
 
@@ -18,6 +21,11 @@ def revision(database: Database) -> str | None:
     """The schema's version, None for a database without any."""
     with database.read() as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+def in_the_models(name: str | None, _kind: object, _parents: object) -> bool:
+    """For Alembic's `include_name`: what it is to compare with the models."""
+    return BESIDE_THE_MODELS.fullmatch(name or "") is None
 
 
 def newest() -> str | None:

@@ -9,6 +9,7 @@ from casemill.models.credential import ApiToken, LoginLink, LoginSession
 from casemill.models.document import CaseDocument, Chunk, DocumentModel, ExpertDocument, ProcessingStatus
 from casemill.models.job import NOT_OVER, OVER, Job, JobAsk, JobStatus, JobSubStatus, JobType
 from casemill.models.job_event import FeedKind, JobEvent
+from casemill.models.job_text import JobText
 from casemill.models.limit import Limit, LimitName
 from casemill.models.owner import Case, Expert
 from casemill.models.pool import Alert, Severity, Worker, WorkQueue
@@ -43,6 +44,7 @@ __all__ = [
     "JobEvent",
     "JobStatus",
     "JobSubStatus",
+    "JobText",
     "JobType",
     "Limit",
     "LimitName",

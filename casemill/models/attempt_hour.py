@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index
 from sqlmodel import Field
 
 from casemill.models.columns import Table, Utc, Words
@@ -12,6 +13,9 @@ class AttemptHour(Table, table=True):
     """How many attempts of a function ended so within one hour of the clock (UTC), and how long they took."""
 
     __tablename__ = "attempt_hours"
+    __table_args__ = (
+        Index("ix_attempt_hours_counts", "hour", "status", "function", "count", "measured", "seconds"),
+    )
 
     hour: datetime = Field(sa_type=Utc, primary_key=True)
     function: str = Field(primary_key=True)

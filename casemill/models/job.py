@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Index, Text, false
 from sqlmodel import Field
 
 from casemill.models.columns import Table, Utc, Words
+from casemill.models.job_text import NUMBER
 
 
 class JobType(StrEnum):
@@ -62,16 +63,25 @@ class Job(Table, table=True):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_created", "created_at", "id"),
-        Index("ix_jobs_status_created", "status", "created_at"),
-        Index("ix_jobs_type_created", "type", "created_at"),
-        Index("ix_jobs_user_created", "user_id", "created_at"),
-        Index("ix_jobs_progress_created", "progress", "created_at"),
+        # Each begins with what a list is sorted or narrowed by, and holds all that lists filter by, so that
+        # pages and totals are found in the index alone.
+        Index("ix_jobs_created", "created_at", "id", "status", "type", "user_id", "number"),
+        Index("ix_jobs_status_created", "status", "created_at", "id", "type", "user_id", "number"),
+        Index("ix_jobs_type_created", "type", "created_at", "id", "status", "user_id", "number"),
+        Index("ix_jobs_user_created", "user_id", "created_at", "id", "status", "type", "number"),
+        Index(
+            "ix_jobs_progress_created", "progress", "created_at", "id", "status", "type", "user_id", "number"
+        ),
+        Index("ix_jobs_user_status", "user_id", "status", "created_at", "id", "type", "number"),
+        Index("ix_jobs_user_progress", "user_id", "progress", "created_at", "id", "status", "type", "number"),
+        Index("ix_jobs_number", "number", "created_at", "id", "status", "type", "user_id"),
+        Index("ix_jobs_error_fingerprint", "error_fingerprint", "user_id"),
         Index("ix_jobs_status_scheduled", "status", "scheduled_at"),
         Index("ix_jobs_status_finished", "status", "finished_at"),
     )
 
     id: UUID = Field(primary_key=True)
+    number: int | None = Field(default=None, sa_type=NUMBER, exclude=True)  # pyright: ignore[reportArgumentType]  given by a trigger; under it job_texts has what the job is found by
     type: JobType = Field(default=JobType.MAINTENANCE, sa_type=Words(JobType))  # pyright: ignore[reportArgumentType]  an instance is fine
     name: str = ""
     status: JobStatus = Field(default=JobStatus.PENDING, sa_type=Words(JobStatus))  # pyright: ignore[reportArgumentType]
@@ -118,4 +128,4 @@ class Job(Table, table=True):
     error_type: str | None = None
     error: str | None = Field(default=None, sa_type=Text)
     traceback: str | None = Field(default=None, sa_type=Text)
-    error_fingerprint: str | None = Field(default=None, max_length=32, index=True)
+    error_fingerprint: str | None = Field(default=None, max_length=32)

@@ -34,9 +34,11 @@ class TaskAttempt(Table, table=True):
         UniqueConstraint("task_run_id", "attempt"),
         Index("ix_attempts_job_created", "job_id", "created_at"),
         Index("ix_attempts_created", "created_at", "id"),
-        Index("ix_attempts_function_created", "function", "created_at"),
-        Index("ix_attempts_status_created", "status", "created_at"),
-        Index("ix_attempts_finished", "finished_at", "status", "duration"),
+        Index("ix_attempts_function_created", "function", "created_at", "id"),
+        Index("ix_attempts_status_created", "status", "created_at", "id"),
+        Index("ix_attempts_function_status_created", "function", "status", "created_at", "id"),
+        Index("ix_attempts_user_created", "user_id", "created_at", "id", "function", "status"),
+        Index("ix_attempts_finished", "finished_at", "function", "status", "duration"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -45,6 +47,7 @@ class TaskAttempt(Table, table=True):
     function: str = ""
     name: str = ""
     job_id: UUID | None = None
+    user_id: UUID | None = None  # its job's, kept so by triggers of the database: lists ask for it
     status: AttemptStatus = Field(default=AttemptStatus.PENDING, sa_type=Words(AttemptStatus))  # pyright: ignore[reportArgumentType]  an instance is fine
     state_name: str = ""  # Prefect's word
     state_at: datetime | None = Field(default=None, sa_type=Utc)

@@ -39,8 +39,11 @@ from casemill.monitoring.changes import (
     JobGuess,
     JobProgress,
     JobState,
+    ProcessBegan,
+    ProcessEnded,
 )
 from casemill.monitoring.failure import said_failure
+from casemill.monitoring.process_evidence import show_as_it_is
 
 SETTLED = timedelta(seconds=5)
 """A row untouched for this long before Prefect was asked is corrected by the answer."""
@@ -75,10 +78,11 @@ def make_due_pending(session: Session, now: datetime) -> None:
 def close_left_attempts(session: Session, ended_before: datetime) -> None:
     """Attempts whose job was over before that and that never said how they ended: they died with it.
 
-    Their own last word, should it still come, counts more.
+    Those of a cancelled job did not fail, nor did those that never began. Their own last word, should it
+    still come, counts more.
     """
     left = (
-        select(TaskAttempt, Job.finished_at)
+        select(TaskAttempt, Job.finished_at, Job.status)
         .join(Job, col(Job.id) == TaskAttempt.job_id)
         .where(
             col(TaskAttempt.status).in_(ATTEMPT_NOT_OVER),
@@ -87,11 +91,12 @@ def close_left_attempts(session: Session, ended_before: datetime) -> None:
             or_(col(TaskAttempt.state_at).is_(None), col(TaskAttempt.state_at) <= Job.finished_at),
         )
     )
-    for attempt, finished_at in session.exec(left).all():
+    for attempt, finished_at, status in session.exec(left).all():
         if finished_at is None:
             continue
+        stopped = status == JobStatus.CANCELLED or attempt.started_at is None
         values = {
-            "status": AttemptStatus.FAILED,
+            "status": AttemptStatus.CANCELLED if stopped else AttemptStatus.FAILED,
             "finished_at": finished_at,
             "error_type": _LOST,
             "error": "Its job ended before it said how it ended",
@@ -133,9 +138,10 @@ def _(change: JobState, session: Session) -> None:
             "error_fingerprint": failure.fingerprint,
         }
     if _moved(session, Job, (Job.id == change.job_id, _may_move_job(change)), **values):
+        status, sub_status = show_as_it_is(session, change.job_id, is_new_state=True)
         data = {
-            "status": change.status,
-            "sub_status": change.sub_status,
+            "status": status,
+            "sub_status": sub_status,
             "state": change.name,
             "message": change.message,
             "attempt": change.run_count,
@@ -207,6 +213,23 @@ def _(change: Heartbeat, session: Session) -> None:
         (Job.id == change.job_id, or_(heard.is_(None), heard < change.at)),
         heartbeat_at=change.at,
     )
+
+
+@_apply.register
+def _(change: ProcessBegan, session: Session) -> None:
+    _add(session, Job, ["id"], id=change.job_id, created_at=change.at)
+    known = col(Job.process_began_at)
+    newer = (Job.id == change.job_id, or_(known.is_(None), known < change.at))
+    if _moved(session, Job, newer, process_began_at=change.at):
+        show_as_it_is(session, change.job_id, is_new_state=False)
+
+
+@_apply.register
+def _(change: ProcessEnded, session: Session) -> None:
+    known = col(Job.process_ended_at)
+    newer = (Job.id == change.job_id, or_(known.is_(None), known < change.at))
+    if _moved(session, Job, newer, process_ended_at=change.at):
+        show_as_it_is(session, change.job_id, is_new_state=False)
 
 
 @_apply.register

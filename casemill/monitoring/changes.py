@@ -61,6 +61,22 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessBegan:
+    """A worker is starting a process for the job."""
+
+    job_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnded:
+    """The process of the job is gone, on whatever host it was."""
+
+    job_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class JobGone:
     """Prefect does not know the job any more."""
 
@@ -97,4 +113,15 @@ class AttemptOutcome:
     values: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-Change = JobState | JobFacts | JobGuess | JobProgress | Heartbeat | JobGone | AttemptState | AttemptOutcome
+Change = (
+    JobState
+    | JobFacts
+    | JobGuess
+    | JobProgress
+    | Heartbeat
+    | ProcessBegan
+    | ProcessEnded
+    | JobGone
+    | AttemptState
+    | AttemptOutcome
+)

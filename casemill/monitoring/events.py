@@ -17,14 +17,17 @@ from casemill.monitoring.changes import (
     JobGuess,
     JobProgress,
     JobState,
+    ProcessBegan,
+    ProcessEnded,
 )
 from casemill.monitoring.failure import Failure
 from casemill.monitoring.job_labels import told_by_tags
+from casemill.monitoring.process_evidence import ENDED, STARTED
 from casemill.monitoring.recorded_json import recorded, recorded_text, storable
 from casemill.monitoring.state_words import attempt_word, job_words
 from casemill.monitoring.telling import FAILED_ATTEMPT, PROGRESS, RESULT
 
-PREFIXES = ["prefect.flow-run.", "prefect.task-run.", "casemill."]
+PREFIXES = ["prefect.flow-run.", "prefect.task-run.", "prefect.worker.", "casemill."]
 _JOB, _TASK = "prefect.flow-run.", "prefect.task-run."
 
 
@@ -38,6 +41,8 @@ def changes_of(event: Event, at_most: int) -> list[Change]:
             return _job(event)
         if event.event.startswith(_TASK):
             return _attempt(event)
+        if event.event in (STARTED, ENDED):
+            return _process(event)
         return _told(event, at_most)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return []
@@ -98,6 +103,14 @@ def _attempt(event: Event) -> list[Change]:
             started_at=datetime.fromisoformat(started) if started else None,
         )
     ]
+
+
+def _process(event: Event) -> list[Change]:
+    job_id = _job_of(event)
+    if job_id is None:
+        return []
+    kind = ProcessBegan if event.event == STARTED else ProcessEnded
+    return [kind(job_id, event.occurred)]
 
 
 def _told(event: Event, at_most: int) -> list[Change]:

@@ -10,6 +10,8 @@ _TYPE_OF_FLOW = {
     "extraction-batch": JobType.EXTRACTION,
     "document-pipeline": JobType.DOCUMENT_PROCESSING,
 }
+_PRIORITY = "priority:"
+_PRIORITIES = [str(priority) for priority in range(11)]
 
 
 def told_by_tags(tags: Iterable[str], flow_name: str | None) -> dict[str, Any]:
@@ -28,3 +30,13 @@ def _id(pairs: list[list[str]], wanted: str) -> UUID | None:
             except ValueError:
                 continue
     return None
+
+
+def priority_tag(priority: int) -> str:
+    return f"{_PRIORITY}{priority}"
+
+
+def priority_of(tags: Iterable[str]) -> int:
+    """0 to 10, as its batch was given; 0 for what has no such tag."""
+    given = [tag.removeprefix(_PRIORITY) for tag in tags if tag.startswith(_PRIORITY)]
+    return max((int(value) for value in given if value in _PRIORITIES), default=0)

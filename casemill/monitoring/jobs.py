@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,22 +21,32 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Scheduled
 from prefect.types import DateTime
 
+from casemill.db import Database
 from casemill.errors import Unavailable
+from casemill.monitoring.job_labels import priority_of, priority_tag
+from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings
 
 EXTRACTION_BATCH = "extraction-batch/default"
 DOCUMENT_PIPELINE = "document-pipeline/default"
+USER_QUEUE = "user-"
 
 
 class PrefectUnreachable(Unavailable):
     """Worth another try: the server may be restarting."""
 
 
+class NotDeployed(Unavailable):
+    """Prefect's server is there, and was not told of our flows yet."""
+
+
 _PAGE = 200  # the most Prefect returns at once
+_HEAD_START = timedelta(days=100)  # of each priority: longer than any job waits
 
 
 def batch_tag(batch_id: UUID) -> str:
@@ -47,32 +57,79 @@ def user_tag(user_id: UUID) -> str:
     return f"user:{user_id}"
 
 
-def user_queue(settings: Settings, user_id: UUID) -> str:
-    """The name of the user's work queue, made with its limit if it is not there yet."""
-    name = f"user-{user_id}"
+def user_queue(settings: Settings, user_id: UUID, database: Database | None = None) -> str:
+    """The name of the user's work queue, made with its limit if it is not there yet.
+
+    Given the database, the limit is the one in force; otherwise what the settings say.
+    """
+    name, limit = queue_name(user_id), settings.jobs_per_user
+    if database is not None:
+        with database.read() as session:
+            limit = limits_in_force(session, settings).jobs_per_user
     with prefect() as client, suppress(ObjectAlreadyExists):
-        client.create_work_queue(
-            name, work_pool_name=settings.work_pool, concurrency_limit=settings.jobs_per_user
-        )
+        client.create_work_queue(name, work_pool_name=settings.work_pool, concurrency_limit=limit)
     return name
 
 
+def queue_name(user_id: UUID) -> str:
+    return f"{USER_QUEUE}{user_id}"
+
+
+def waiting_since(priority: int, now: datetime) -> datetime:
+    """The start time to ask Prefect for: a queue is served in this order, so what goes first is dated back.
+
+    Users are shown when the job was made, not this.
+    """
+    return now - priority * _HEAD_START
+
+
+def place_in_queue(tags: Iterable[str], now: datetime) -> datetime:
+    """The start time for a job that is to wait again, by its priority tag."""
+    return waiting_since(priority_of(tags), now)
+
+
 def submit_batch_job(
-    batch_id: UUID, case_ids: Sequence[UUID], *, user_id: UUID | None, queue: str | None, round_id: str
+    batch_id: UUID,
+    case_ids: Sequence[UUID],
+    *,
+    user_id: UUID | None,
+    queue: str | None,
+    round_id: str,
+    priority: int = 0,
 ) -> UUID:
-    """The id of the job that works on these cases of the batch.
+    """The id of the job that works on these cases of the batch, see submit_batch_jobs."""
+    [job] = submit_batch_jobs(
+        batch_id, [case_ids], user_id=user_id, queue=queue, round_id=round_id, priority=priority
+    )
+    return job
+
+
+def submit_batch_jobs(
+    batch_id: UUID,
+    shards: Sequence[Sequence[UUID]],
+    *,
+    user_id: UUID | None,
+    queue: str | None,
+    round_id: str,
+    priority: int = 0,
+) -> list[UUID]:
+    """The ids of the jobs that work on these shards of the batch's cases, one each.
 
     round_id tells one round of submitting from the next: within a round the same shard is submitted once,
-    however often this is called.
+    however often this is called. A higher priority (0 to 10) goes before what else waits in the queue.
     """
-    return _submit(
-        EXTRACTION_BATCH,
-        ["type:extraction", batch_tag(batch_id)],
-        user_id,
-        queue,
-        parameters={"batch_id": str(batch_id), "case_ids": [str(case) for case in case_ids]},
-        idempotency_key=f"{batch_id}:{round_id}:{case_ids[0] if case_ids else 'all'}",
-    )
+    tags = ["type:extraction", batch_tag(batch_id)]
+    if priority:
+        tags.append(priority_tag(priority))
+    given = [
+        {
+            "parameters": {"batch_id": str(batch_id), "case_ids": [str(case) for case in shard]},
+            "idempotency_key": f"{batch_id}:{round_id}:{shard[0] if shard else 'all'}",
+            "state": Scheduled(scheduled_time=waiting_since(priority, datetime.now(UTC))),
+        }
+        for shard in shards
+    ]
+    return _submit(EXTRACTION_BATCH, tags, user_id, queue, given)
 
 
 def submit_document_pipeline(user_id: UUID | None, queue: str | None) -> UUID:
@@ -96,7 +153,8 @@ def submit_document_pipeline(user_id: UUID | None, queue: str | None) -> UUID:
         )
     if waiting:
         return waiting[0].id
-    return _submit(DOCUMENT_PIPELINE, ["type:document_processing", "drain"], user_id, queue)
+    [job] = _submit(DOCUMENT_PIPELINE, ["type:document_processing", "drain"], user_id, queue, [{}])
+    return job
 
 
 def dead_jobs(ids: Collection[UUID]) -> set[UUID]:
@@ -129,24 +187,50 @@ def _runs(filter_: FlowRunFilter) -> list[FlowRun]:
     return found
 
 
-def _submit(deployment: str, tags: list[str], user_id: UUID | None, queue: str | None, **given: Any) -> UUID:
+def _submit(
+    deployment: str,
+    tags: list[str],
+    user_id: UUID | None,
+    queue: str | None,
+    runs: Sequence[dict[str, Any]],
+) -> list[UUID]:
+    """The ids of the runs, each given with what is its own."""
+    tags = [*tags, user_tag(user_id)] if user_id else tags
     with prefect() as client:
-        return client.create_flow_run_from_deployment(
-            client.read_deployment_by_name(deployment).id,
-            tags=[*tags, user_tag(user_id)] if user_id else tags,
-            work_queue_name=queue,
-            **given,
-        ).id
+        try:
+            deployment_id = client.read_deployment_by_name(deployment).id
+        except ObjectNotFound:
+            raise NotDeployed(
+                f"Prefect knows no deployment {deployment}; `casemill up` or deployments/apply.py brings it"
+            ) from None
+        return [
+            client.create_flow_run_from_deployment(
+                deployment_id, tags=tags, work_queue_name=queue, **given
+            ).id
+            for given in runs
+        ]
 
 
 @contextmanager
 def prefect() -> Generator[SyncPrefectClient]:
-    """A client of Prefect's API. Raises PrefectUnreachable where nobody answers."""
+    """A client of Prefect's API. Raises PrefectUnreachable where nobody answers, or only with errors."""
+    with telling_unreachable(), get_client(sync_client=True) as client:
+        yield client
+
+
+@contextmanager
+def telling_unreachable() -> Generator[None]:
+    """Raises PrefectUnreachable for what a client raises where nobody answers, or only with errors."""
     try:
-        with get_client(sync_client=True) as client:
-            yield client
+        yield
     except httpx.TransportError as error:
         raise PrefectUnreachable(
             f"Prefect's server does not answer at {PREFECT_API_URL.value()} ({error}). "
             "Is `casemill up` running?"
+        ) from error
+    except httpx.HTTPStatusError as error:
+        if not error.response.is_server_error:
+            raise
+        raise PrefectUnreachable(
+            f"Prefect's server answers with status {error.response.status_code}; try again in a moment"
         ) from error

@@ -1,7 +1,8 @@
 """Dead runs, noticed without help from the dead: three heartbeats in a row did not come.
 
-Only what runs has a heart. What waits (for its time, a slot, a worker, its next try, somebody who resumes it)
-is left alone, and so is what runs elsewhere than in our work pool, where nobody set the frequency.
+Only what runs has a heart. What waits (for its time, a slot, its next try, somebody who resumes it) is left
+alone, and so is what runs elsewhere than in our work pool, where nobody set the frequency. What a worker took
+and never began is lost once that worker is: see not_begun.py.
 """
 
 import logging
@@ -24,6 +25,7 @@ from sqlmodel import col, select
 from casemill.db import Database
 from casemill.models import Job
 from casemill.monitoring.lost_runs import bring_back, process_of
+from casemill.monitoring.not_begun import not_begun
 from casemill.monitoring.snapshots import WORKER_LABEL
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ def find_lost(
     work_pool: str,
     now: datetime,
     silence: timedelta = SILENCE,
+    local_worker: str | None = None,
 ) -> list[FlowRun]:
     """The runs that were lost and are now crashed, or on their way again.
 
@@ -48,9 +51,8 @@ def find_lost(
     SQLite's write lock, and all waits until it is found here.
     """
     cutoff = now - silence
-    silent = [
-        run for run in _running(client, work_pool) if run.state is not None and run.state.timestamp < cutoff
-    ]
+    old = [run for run in _begun(client, work_pool) if run.state is not None and run.state.timestamp < cutoff]
+    silent = [run for run in old if run.state_type != StateType.PENDING]
     with database.read() as session:
         heard = dict(
             session.exec(
@@ -64,16 +66,20 @@ def find_lost(
     ]
     for run in lost:
         _give_up(client, run, cutoff)
+    pending = [run for run in old if run.state_type == StateType.PENDING]
+    for run, cause in not_begun(client, work_pool, pending, cutoff, local_worker):
+        _bring_back(client, run, cause)
+        lost.append(run)
     return lost
 
 
-def _running(client: SyncPrefectClient, work_pool: str) -> list[FlowRun]:
+def _begun(client: SyncPrefectClient, work_pool: str) -> list[FlowRun]:
     found: list[FlowRun] = []
     while page := client.read_flow_runs(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(
-                type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])
+                type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING, StateType.PENDING])
             )
         ),
         sort=FlowRunSort.ID_DESC,
@@ -100,5 +106,9 @@ def _give_up(client: SyncPrefectClient, run: FlowRun, since: datetime) -> None:
     if process := process_of(run):  # hangs: it must not wake up and work beside its successor
         process.kill()
         cause += f"; its process {process.pid} was still there and was killed"
+    _bring_back(client, run, cause)
+
+
+def _bring_back(client: SyncPrefectClient, run: FlowRun, cause: str) -> None:
     again = bring_back(client, run, cause, _MOST_RESTARTS)
     logger.warning("Job %s: %s; %s", run.id, cause, "started again" if again else "not started again")

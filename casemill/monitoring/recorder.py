@@ -24,12 +24,19 @@ from casemill.db import TRANSIENT, Database
 from casemill.models import RecorderMark
 from casemill.models.columns import utc_now
 from casemill.models.recorder_mark import THE_RECORDER
+from casemill.monitoring.alerts import Alerts
 from casemill.monitoring.apply_changes import apply_changes, make_due_pending
+from casemill.monitoring.asked import AskedFollower
+from casemill.monitoring.batch_feed import BatchFeed
 from casemill.monitoring.changes import Change, JobGone, JobState
 from casemill.monitoring.event_stream import EventStream
 from casemill.monitoring.events import changes_of
 from casemill.monitoring.liveness import SILENCE, find_lost
+from casemill.monitoring.observation import Observer
+from casemill.monitoring.overtime import stop_overtime
 from casemill.monitoring.reconcile import Reconciler
+from casemill.monitoring.result_expiry import ResultExpiry
+from casemill.monitoring.rollups import recount_stale_hours
 from casemill.monitoring.tracebacks import fetch_tracebacks
 from casemill.settings import Settings
 
@@ -50,10 +57,19 @@ class Recorder:
         self._client = client
         self._stream = EventStream()
         self._reconciler = Reconciler(client, database, settings.recorded_characters)
+        self._asked = AskedFollower(client, database, settings)
+        self._expiry = ResultExpiry(database, settings)
         self._chores = [
             Chore(10, self._find_lost),  # first: what it finds may be what the others wait for
             Chore(1, self._watch_the_clock),
             Chore(2, self._complete_failures),
+            Chore(2, self._follow_asked),
+            Chore(10, self._stop_overtime),
+            Chore(60, self._expire_results),
+            Chore(5, self._recount),
+            Chore(5, Observer(client, database, settings).observe),
+            Chore(5, Alerts(database, settings).watch_for_trouble),
+            Chore(1, BatchFeed(database).tell_batches),
             Chore(60, self._reconcile),
         ]
         self._awake_since = utc_now()
@@ -117,12 +133,27 @@ class Recorder:
     def _complete_failures(self) -> None:
         fetch_tracebacks(self._client, self._database, utc_now(), timedelta(minutes=2))
 
+    def _follow_asked(self) -> None:
+        self._asked.follow(utc_now())
+
+    def _stop_overtime(self) -> None:
+        stop_overtime(self._client, self._database, self._settings, utc_now())
+
+    def _expire_results(self) -> None:
+        self._expiry.expire(utc_now())
+
+    def _recount(self) -> None:
+        recount_stale_hours(self._database, utc_now())
+
     def _find_lost(self) -> None:
         now, since = utc_now(), self._stream.listening_since
         if abs(_slept_seconds() - self._slept) > _ASLEEP_SECONDS:  # while the machine sleeps, no heart beats
             self._awake_since, self._slept = now, _slept_seconds()
         if since is not None and max(since, self._awake_since) < now - SILENCE:
-            lost = find_lost(self._client, self._database, self._settings.work_pool, now)
+            settings = self._settings
+            lost = find_lost(
+                self._client, self._database, settings.work_pool, now, local_worker=settings.local_worker
+            )
             self._unread |= {run.id for run in lost}
 
     def _reconcile(self) -> None:

@@ -29,7 +29,7 @@ def changes_of_run(run: FlowRun, flow_name: str | None, asked_at: datetime, at_m
         "queue": run.work_queue_name,
         "worker": storable(str(worker)) if worker else None,
         "created_at": run.created or asked_at,
-        "scheduled_at": run.next_scheduled_start_time or run.expected_start_time,
+        "scheduled_at": _scheduled_at(run),
         "started_at": run.start_time,
         "execution_seconds": run.total_run_time.total_seconds(),
         **told_by_tags(run.tags, flow_name),
@@ -85,3 +85,9 @@ def changes_of_task_run(run: TaskRun, history: Iterable[State[Any]] = ()) -> lis
 
 def _begins(states: list[State[Any]]) -> int:
     return sum(state.type == StateType.RUNNING for state in states)
+
+
+def _scheduled_at(run: FlowRun) -> datetime | None:
+    """A job of a higher priority is dated back, to be served first; nothing is due before it is made."""
+    due = run.next_scheduled_start_time or run.expected_start_time
+    return max(due, run.created) if due and run.created else due

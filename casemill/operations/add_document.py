@@ -13,6 +13,7 @@ from casemill.errors import NotFound
 from casemill.extraction.contract import clean_text
 from casemill.extraction.sniff import sniff
 from casemill.models import DocumentModel
+from casemill.operations.content import forget_content, lock_content
 from casemill.storage.contract import file_sha256
 from casemill.workspace import Workspace
 
@@ -33,9 +34,7 @@ def add_document(
 ) -> Added:
     """Raises NotFound (no such owner) and StorageUnavailable. What the file is worth is found out later."""
     digest = file_sha256(path)
-    with workspace.database.read() as session:
-        if session.get(model.owner_model, owner_id) is None:
-            raise NotFound(f"No {model.owner_column.removesuffix('_id')} with id {owner_id}")
+    _require_owner(workspace, model, owner_id)
     if existing := _same_bytes(workspace, model, owner_id, digest):
         return Added(existing, is_new=False)
     owner: dict[str, Any] = {model.owner_column: owner_id}
@@ -49,11 +48,16 @@ def add_document(
     )
     try:
         with workspace.database.write() as session:
+            lock_content(session, digest)
+            if not workspace.documents.exists(document.storage_key):  # its last other user was just deleted
+                workspace.documents.put(path, digest)
             session.add(document)
     except IntegrityError:
-        # The same file was being added twice at once; the other one came first.
+        # The same file was being added twice at once; the other one came first. Or its owner was deleted.
         existing = _same_bytes(workspace, model, owner_id, digest)
         if existing is None:
+            forget_content(workspace, digest, document.storage_key)
+            _require_owner(workspace, model, owner_id)
             raise
         return Added(existing, is_new=False)
     return Added(document.id, is_new=True)
@@ -64,9 +68,19 @@ def clean_name(name: str) -> str:
 
     Goes: what cannot be seen, such as the marks that make "fdp.exe" read "exe.pdf".
     """
-    last = clean_text(name.replace("\\", "/").rsplit("/", 1)[-1])
-    visible = (each for each in last if each.isspace() or category(each) not in _INVISIBLE)
-    return " ".join("".join(visible).split())[:_LONGEST_NAME].rstrip() or "unnamed"
+    return on_one_line(name.replace("\\", "/").rsplit("/", 1)[-1])[:_LONGEST_NAME].rstrip() or "unnamed"
+
+
+def on_one_line(text: str) -> str:
+    """What can be seen of it, with single spaces between."""
+    visible = (each for each in clean_text(text) if each.isspace() or category(each) not in _INVISIBLE)
+    return " ".join("".join(visible).split())
+
+
+def _require_owner(workspace: Workspace, model: DocumentModel, owner_id: UUID) -> None:
+    with workspace.database.read() as session:
+        if session.get(model.owner_model, owner_id) is None:
+            raise NotFound(f"No {model.owner_column.removesuffix('_id')} with id {owner_id}")
 
 
 def _same_bytes(workspace: Workspace, model: DocumentModel, owner_id: UUID, digest: str) -> UUID | None:

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import cast
 from uuid import UUID
 
@@ -11,16 +10,11 @@ from sqlalchemy import func
 from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import Session, col, select
 
+from casemill.access.actor import Actor
 from casemill.errors import NotFound
 from casemill.extraction.contract import Reason
 from casemill.models import Batch, Case, CaseDocument, CaseStep, Citation, ProcessingStatus, StepState
-
-
-class BatchStatus(StrEnum):
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
+from casemill.operations.batch_status import BatchStatus as BatchStatus  # part of what this module gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,10 @@ class CaseResult:
 
 
 def batch_status(rows: list[CaseStep], now: datetime) -> BatchStatus:
-    """Running while a live claim is held; failed or completed once nothing is left to do."""
+    """By the ledger alone: running while a live claim is held; failed or completed once nothing is left.
+
+    Where its jobs stand, and with them whether it is paused or cancelled, is asked of batch_standing.
+    """
     states = Counter(row.state for row in rows)
     if any(row.state == StepState.RUNNING and row.lease_until and row.lease_until > now for row in rows):
         return BatchStatus.RUNNING
@@ -73,6 +70,14 @@ def batch_named(session: Session, batch_id: UUID) -> Batch:
     batch = session.get(Batch, batch_id)
     if batch is None:
         raise NotFound(f"No batch {batch_id}; `casemill batch list` shows what there is")
+    return batch
+
+
+def visible_batch(session: Session, actor: Actor, batch_id: UUID) -> Batch:
+    """Raises NotFound also for one that the actor does not see."""
+    batch = session.get(Batch, batch_id)
+    if batch is None or not actor.sees(batch.user_id):
+        raise NotFound(f"No batch {batch_id}; GET /api/v1/batches lists those you see")
     return batch
 
 
@@ -104,14 +109,24 @@ def _part_done(row: CaseStep) -> float:
     return 1.0
 
 
-def case_results(session: Session, batch: Batch) -> list[CaseResult]:
-    """Every case of the batch with its steps and its documents."""
+def case_results(
+    session: Session, batch: Batch, limit: int | None = None, offset: int = 0
+) -> list[CaseResult]:
+    """The cases of the batch by name, with their steps and their documents; all, or a page of them."""
     results: dict[UUID, CaseResult] = {}
+    mine = select(CaseStep.case_id).where(CaseStep.batch_id == batch.id)
+    page = (
+        select(Case.id)
+        .where(col(Case.id).in_(mine))
+        .order_by(Case.name, col(Case.id))
+        .limit(limit)
+        .offset(offset)
+    )
     rows = session.exec(
         select(CaseStep, Case.name)
         .join(Case, col(Case.id) == CaseStep.case_id)
-        .where(CaseStep.batch_id == batch.id)
-        .order_by(Case.name, col(CaseStep.id))
+        .where(CaseStep.batch_id == batch.id, col(CaseStep.case_id).in_(page))
+        .order_by(Case.name, col(CaseStep.case_id), col(CaseStep.id))
     ).all()
     documents = documents_of(session, {row.case_id for row, _ in rows})
     for row, name in rows:
@@ -120,6 +135,33 @@ def case_results(session: Session, batch: Batch) -> list[CaseResult]:
         )
         case.steps[row.step] = row
     return list(results.values())
+
+
+def working_rows(session: Session, batch_id: UUID, now: datetime) -> list[tuple[CaseStep, str]]:
+    """What a job holds at this moment, with the case's name; what began last comes last."""
+    rows = (
+        select(CaseStep, Case.name)
+        .join(Case, col(Case.id) == CaseStep.case_id)
+        .where(
+            CaseStep.batch_id == batch_id,
+            CaseStep.state == StepState.RUNNING,
+            col(CaseStep.lease_until) > now,
+        )
+        .order_by(col(CaseStep.started_at), col(CaseStep.id))
+    )
+    return [(row, name) for row, name in session.exec(rows)]
+
+
+def failed_rows(session: Session, batch_id: UUID, limit: int) -> list[tuple[CaseStep, str]]:
+    """Steps that failed, with the case's name; what failed last comes first."""
+    rows = (
+        select(CaseStep, Case.name)
+        .join(Case, col(Case.id) == CaseStep.case_id)
+        .where(CaseStep.batch_id == batch_id, CaseStep.state == StepState.FAILED)
+        .order_by(col(CaseStep.finished_at).desc(), col(CaseStep.id))
+        .limit(limit)
+    )
+    return [(row, name) for row, name in session.exec(rows)]
 
 
 def documents_of(session: Session, case_ids: set[UUID]) -> dict[UUID, list[DocumentResult]]:

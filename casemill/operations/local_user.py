@@ -31,5 +31,5 @@ def user_called(session: Session, name_or_id: str) -> User:
     except ValueError:
         found = session.exec(select(User).where(User.name == name_or_id)).first()
     if found is None:
-        raise NotFound(f"No user {name_or_id!r}")
+        raise NotFound(f"No user {name_or_id!r}; `casemill user list` shows who there is")
     return found

@@ -1,4 +1,4 @@
-"""Finding cases and experts by what people call them."""
+"""Cases and experts: made, and found by what people call them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,14 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from casemill.errors import CasemillError, NotFound
+from casemill.errors import BadInput, CasemillError, NotFound, Refused
 from casemill.models import Case, DocumentModel, Expert, ProcessingStatus
+from casemill.operations.add_document import on_one_line
+
+LONGEST_NAME = 255
 
 Called = TypeVar("Called", Case, Expert)
 
@@ -59,6 +63,32 @@ def owner_summaries(session: Session, model: DocumentModel) -> list[OwnerSummary
         OwnerSummary(found, name, counts.get(found, {}))
         for found, name in session.exec(select(owner.id, owner.name).order_by(col(owner.name)))
     ]
+
+
+def new_case(session: Session, name: str) -> Case:
+    """Raises BadInput for what is no name, and Refused where a case is called so already."""
+    name = owner_name(name)
+    try:
+        with session.begin_nested():
+            session.add(case := Case(name=name))
+    except IntegrityError:
+        raise Refused(f"There is a case called {name!r} already; give this one another name") from None
+    return case
+
+
+def new_expert(session: Session, name: str) -> Expert:
+    """Two people may have one name. Raises BadInput for what is no name."""
+    session.add(expert := Expert(name=owner_name(name)))
+    session.flush()
+    return expert
+
+
+def owner_name(name: str) -> str:
+    """As it is kept: on one line, without what cannot be seen."""
+    cleaned = on_one_line(name)
+    if not 0 < len(cleaned) <= LONGEST_NAME:
+        raise BadInput(f"A name has 1 to {LONGEST_NAME} characters that can be seen")
+    return cleaned
 
 
 def _called(session: Session, model: type[Called], name_or_id: str) -> Sequence[Called]:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from casemill.errors import CasemillError, LostClaim
 from casemill.extraction.contract import clean_text
+from casemill.extraction.sandbox import SandboxClosed
 from casemill.models import Attempt, Batch, Case, CaseStep, StepState
 from casemill.models.columns import utc_now
 from casemill.operations import claims
@@ -92,7 +93,8 @@ def _give_up(
     again: bool,
 ) -> None:
     # An interrupted step (cancelled, suspended, shut down) did not fail: it waits for the next job.
-    failed = isinstance(error, Exception) and not again
+    interrupted = isinstance(error, SandboxClosed) or not isinstance(error, Exception)
+    failed = not interrupted and not again
     claims.change(
         session,
         claims.STEP,

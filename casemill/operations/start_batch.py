@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert
+from sqlalchemy import insert, or_
 from sqlmodel import Session, col, select
 
 from casemill.errors import CasemillError, NotFound
@@ -25,6 +25,8 @@ def start_batch(
     *,
     user_id: UUID | None = None,
     batch_id: UUID | None = None,
+    priority: int = 0,
+    idempotency_key: str | None = None,
 ) -> Batch:
     """The batch with a pending ledger row for each case and step, prerequisites filled in.
 
@@ -44,6 +46,8 @@ def start_batch(
         user_id=user_id,
         steps=[step.name for step in plan],
         options=options.model_dump(mode="json"),
+        priority=priority,
+        idempotency_key=idempotency_key,
     )
     session.add(batch)
     session.flush()
@@ -66,6 +70,21 @@ def open_cases(session: Session, batch_id: UUID) -> list[UUID]:
         .order_by(col(CaseStep.id))
     )
     return list(dict.fromkeys(rows))
+
+
+def cases_of(session: Session, batch_id: UUID) -> list[UUID]:
+    """All cases of the batch, in the order they were chosen."""
+    rows = select(CaseStep.case_id).where(CaseStep.batch_id == batch_id).order_by(col(CaseStep.id))
+    return list(dict.fromkeys(session.exec(rows)))
+
+
+def untouched_cases(session: Session, batch_id: UUID) -> set[UUID]:
+    """Cases of the batch of which no job ever began a step."""
+    begun = select(CaseStep.case_id).where(
+        CaseStep.batch_id == batch_id,
+        or_(col(CaseStep.attempts) > 0, col(CaseStep.state) != StepState.PENDING),
+    )
+    return set(cases_of(session, batch_id)) - set(session.exec(begun))
 
 
 def sharded(case_ids: Sequence[UUID], size: int) -> list[list[UUID]]:

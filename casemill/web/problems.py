@@ -1,13 +1,14 @@
 """One shape for every error: problem details (RFC 9457)."""
 
+import logging
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from casemill.db import TRANSIENT
@@ -21,6 +22,9 @@ from casemill.errors import (
     TooManyTries,
     Unavailable,
 )
+from casemill.web.headers import secure
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[CasemillError], HTTPStatus] = {
@@ -85,44 +89,51 @@ def problem(
     return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
 
 
+def problem_of(request: Request, error: Exception) -> JSONResponse:
+    """What an expected error is answered with. Raises any other one again."""
+    match error:
+        case CasemillError():
+            return _of_ours(request, error)
+        case RequestValidationError():
+            errors = [
+                {"where": ".".join(map(str, wrong["loc"])), "what": wrong["msg"]} for wrong in error.errors()
+            ]
+            said = "; ".join(f"{wrong['where']}: {wrong['what']}" for wrong in errors[:3])
+            return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, said, errors)
+        case HTTPException():
+            return problem(request, error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        case DataError():  # such as a character that PostgreSQL does not keep
+            logger.warning("The database does not take a value: %s", type(error.orig).__name__)
+            said = "A value cannot be stored; look for characters that nobody sees, and for huge numbers"
+            return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, said)
+        case _ if isinstance(error, TRANSIENT):
+            headers = {"Retry-After": str(_AGAIN_SECONDS)}
+            said = "The database is busy or restarting; try again in a moment"
+            return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, said, headers=headers)
+        case _:
+            raise error
+
+
+def _of_ours(request: Request, error: CasemillError) -> JSONResponse:
+    status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
+    headers: dict[str, str] = {}
+    if isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyTries):
+        headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(_AGAIN_SECONDS)
+    return problem(request, status, str(error), headers=headers)
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Every error of the app is a problem; none shows what is inside."""
-
-    @app.exception_handler(CasemillError)
-    def _(request: Request, error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
-        headers: dict[str, str] = {}
-        if isinstance(error, NotSignedIn):
-            headers["WWW-Authenticate"] = "Bearer"
-        if isinstance(error, TooManyTries):
-            headers["Retry-After"] = str(error.seconds)
-        if isinstance(error, Unavailable):
-            headers["Retry-After"] = str(_AGAIN_SECONDS)
-        return problem(request, status, str(error), headers=headers)
-
-    @app.exception_handler(RequestValidationError)
-    def _(request: Request, error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        found = cast(RequestValidationError, error).errors()
-        errors = [
-            {"where": ".".join(str(part) for part in wrong["loc"]), "what": wrong["msg"]} for wrong in found
-        ]
-        said = "; ".join(f"{wrong['where']}: {wrong['what']}" for wrong in errors[:3])
-        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, said, errors)
-
-    @app.exception_handler(HTTPException)
-    def _(request: Request, error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        wrong = cast(HTTPException, error)
-        return problem(request, wrong.status_code, str(wrong.detail), headers=dict(wrong.headers or {}))
-
-    @app.exception_handler(SQLAlchemyError)
-    def _(request: Request, error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        if not isinstance(error, TRANSIENT):
-            raise error
-        headers = {"Retry-After": str(_AGAIN_SECONDS)}
-        said = "The database is busy or restarting; try again in a moment"
-        return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, said, headers=headers)
+    for kind in (CasemillError, RequestValidationError, HTTPException, SQLAlchemyError):
+        app.add_exception_handler(kind, problem_of)
 
     @app.exception_handler(Exception)
     def _(request: Request, _error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         said = "Something broke on our side; the log of the API says what"
-        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, said)
+        answer = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, said)
+        secure(answer.headers, request.url.path)  # this one is made outside of all middleware
+        return answer

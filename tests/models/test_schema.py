@@ -14,18 +14,20 @@ from sqlmodel import SQLModel
 
 import casemill.models  # noqa: F401  registers the tables
 from casemill.db import Database
-from casemill.migrations import FOLDER, migrate
+from casemill.migrations import FOLDER, in_the_models, migrate
 from casemill.settings import Settings
 
 
 def differences(database: Database) -> list[object]:
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        opts = {"compare_server_default": True, "include_name": in_the_models}
+        context = MigrationContext.configure(connection, opts=opts)
         return compare_metadata(context, SQLModel.metadata)
 
 
 def tables(database: Database) -> set[str]:
-    return set(inspect(database.engine).get_table_names())
+    found = inspect(database.engine).get_table_names()
+    return {name for name in found if in_the_models(name, "table", None)}
 
 
 def test_a_migrated_database_is_what_the_models_say(database: Database):

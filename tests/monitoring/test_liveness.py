@@ -18,6 +18,7 @@ from casemill.models.columns import utc_now
 from casemill.monitoring.liveness import find_lost
 from casemill.monitoring.reconcile import Reconciler
 from tests.monitoring.conftest import wait_for
+from tests.monitoring.steering import process_for
 
 SILENCE = timedelta(seconds=1)
 
@@ -97,13 +98,52 @@ def test_a_run_that_only_waits_is_left_alone(
     prefect_client: SyncPrefectClient, sqlite: Database, reconciler: Reconciler, pool: str
 ) -> None:
     waiting: list[State] = [
-        Pending(),
         Paused(timeout_seconds=60),
         Scheduled(scheduled_time=utc_now() + timedelta(hours=1)),
         AwaitingRetry(scheduled_time=utc_now() + timedelta(hours=1)),
     ]
     runs = [run_in(prefect_client, Running(), state) for state in waiting]
     assert lost(prefect_client, sqlite, reconciler, pool, *runs) == set()
+
+
+def test_a_run_that_its_worker_took_and_never_began_is_started_again(
+    prefect_client: SyncPrefectClient, sqlite: Database, reconciler: Reconciler, pool: str
+) -> None:
+    """The worker was killed between taking a run and starting its process; it stayed pending for good."""
+    run = run_in(prefect_client, Pending())
+    prefect_client.update_flow_run_labels(run, {"prefect.worker.name": "dead"})
+    assert lost(prefect_client, sqlite, reconciler, pool, run) == {run}
+    crashed, scheduled = sorted(prefect_client.read_flow_run_states(run), key=lambda one: one.timestamp)[-2:]
+    assert "worker dead took it and never began it" in (crashed.message or "")
+    assert scheduled.name == "Scheduled"
+
+
+def test_a_run_that_a_living_worker_is_starting_is_left_alone(
+    prefect_client: SyncPrefectClient, sqlite: Database, reconciler: Reconciler, pool: str
+) -> None:
+    """Until that worker is started anew: the run was its predecessor's."""
+    run = run_in(prefect_client, Pending())
+    prefect_client.update_flow_run_labels(run, {"prefect.worker.name": "alive"})
+    time.sleep(SILENCE.total_seconds() + 0.2)
+    beat = {"name": "alive", "heartbeat_interval_seconds": 30}
+    prefect_client.request(
+        "POST", "/work_pools/{name}/workers/heartbeat", path_params={"name": pool}, json=beat
+    )
+    now = utc_now()
+    assert run not in {one.id for one in find_lost(prefect_client, sqlite, pool, now, SILENCE)}
+    worker = {"prefect.resource.id": "prefect.worker.process.alive", "prefect.resource.name": "alive"}
+    emit_event("prefect.worker.started", resource=worker)
+    wanted = EventFilter(event=EventNameFilter(name=["prefect.worker.started"]))
+    wait_for(lambda: prefect_client.read_events(wanted, limit=1).events)
+    assert run in {one.id for one in find_lost(prefect_client, sqlite, pool, now, SILENCE)}
+
+
+def test_a_run_whose_process_is_just_coming_up_is_left_alone(
+    prefect_client: SyncPrefectClient, sqlite: Database, reconciler: Reconciler, pool: str
+) -> None:
+    run = run_in(prefect_client, Pending())
+    with process_for(run):
+        assert lost(prefect_client, sqlite, reconciler, pool, run) == set()
 
 
 def test_a_run_elsewhere_is_left_alone(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from casemill.access.tokens import issue_token
@@ -31,9 +32,19 @@ def new_user(database: Database, role: Role, scope: Scope = Scope.OWN, name: str
 
 
 @pytest.fixture
-def api_as(desk: Workspace) -> NewClient:
+def app(desk: Workspace) -> FastAPI:
+    return create_app(desk)
+
+
+@pytest.fixture
+def stranger(app: FastAPI) -> TestClient:
+    """A browser that nobody is signed in with, as every one begins."""
+    return TestClient(app, base_url=BASE, raise_server_exceptions=False, follow_redirects=False)
+
+
+@pytest.fixture
+def api_as(desk: Workspace, app: FastAPI) -> NewClient:
     """api_as(Role.OPERATOR) -> a client of the API over `desk` that asks as a new user of this role."""
-    app = create_app(desk)
 
     def make(role: Role, scope: Scope = Scope.OWN, name: str | None = None) -> As:
         user_id = new_user(desk.database, role, scope, name)

@@ -2,8 +2,49 @@
 
 from fastapi import APIRouter
 
+from casemill.web.api import (
+    audit,
+    batches,
+    bulk,
+    cases,
+    documents,
+    events,
+    experts,
+    job_controls,
+    jobs,
+    limits,
+    queue,
+    queue_controls,
+    schedules,
+    search,
+    session,
+    tasks,
+    tokens,
+    users,
+    workers,
+)
 from casemill.web.problems import RESPONSES
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for module in ():
+for module in (
+    audit,
+    batches,
+    bulk,
+    cases,
+    documents,
+    events,
+    experts,
+    job_controls,
+    jobs,
+    limits,
+    queue,
+    queue_controls,
+    schedules,
+    search,
+    session,
+    tasks,
+    tokens,
+    users,
+    workers,
+):
     router.include_router(module.router)

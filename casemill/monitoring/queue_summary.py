@@ -1,0 +1,121 @@
+"""The whole queue at a glance: how many jobs are where, who works, and what comes next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from casemill.models import OVER, Job, JobStatus, JobSubStatus, JobType, RecorderMark
+from casemill.models.recorder_mark import THE_RECORDER
+from casemill.monitoring.serving import Serving, Turn, first_turn, next_in_turn, waits_for_slot
+from casemill.monitoring.worker_light import LONG_WAIT, Light, Load, worker_light
+
+CLEANUP = "job-cleanup"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Jobs by status; cancelling and retrying ones are among the running, crashed among the failed."""
+
+    pending: int = 0
+    running: int = 0
+    scheduled: int = 0
+    paused: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    total: int = 0
+    cancelling: int = 0
+    retrying: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    job_id: UUID
+    finished_at: datetime
+    result: str | None
+
+
+def counts(session: Session, only_of: UUID | None) -> Counts:
+    """From indexes alone, whatever their number: of everybody's jobs, or one user's."""
+    mine = () if only_of is None else (Job.user_id == only_of,)
+    by_status = dict(session.exec(select(Job.status, func.count()).where(*mine).group_by(Job.status)).all())
+    by_sub_status = dict(
+        session.exec(
+            select(Job.sub_status, func.count())
+            .where(Job.status == JobStatus.RUNNING, *mine)  # few: they hold slots
+            .group_by(col(Job.sub_status))
+        ).all()
+    )
+    return Counts(
+        **{status.value: by_status.get(status, 0) for status in JobStatus},
+        total=sum(by_status.values()),
+        cancelling=by_sub_status.get(JobSubStatus.CANCELLING, 0),
+        retrying=by_sub_status.get(JobSubStatus.RETRYING, 0),
+    )
+
+
+def jobs_in_order(session: Session, at_most: int, only_of: UUID | None) -> Sequence[Job]:
+    """Those that run, then those that wait as they will be served, then those of later by their time."""
+    mine = () if only_of is None else (Job.user_id == only_of,)
+    running = select(Job).where(Job.status == JobStatus.RUNNING, *mine)
+    found = list(session.exec(running.order_by(col(Job.started_at), col(Job.id)).limit(at_most)))
+    taken = select(Job).where(Job.status == JobStatus.PENDING, ~waits_for_slot(), *mine)
+    found += session.exec(taken.order_by(col(Job.state_at)).limit(at_most)).all()
+    found += next_in_turn(session, at_most, only_of)
+    later = select(Job).where(Job.status == JobStatus.SCHEDULED, *mine)
+    found += session.exec(later.order_by(col(Job.scheduled_at), col(Job.id)).limit(at_most)).all()
+    return found[:at_most]
+
+
+def last_cleanup(session: Session) -> Cleanup | None:
+    query = (
+        select(Job)
+        .where(
+            Job.type == JobType.MAINTENANCE,
+            Job.flow_name == CLEANUP,
+            col(Job.status).in_(OVER),
+            col(Job.finished_at).is_not(None),
+        )
+        .order_by(col(Job.created_at).desc())
+        .limit(1)
+    )
+    job = session.exec(query).first()
+    if job is None or job.finished_at is None:
+        return None
+    return Cleanup(job.id, job.finished_at, job.result or job.error)
+
+
+def light_of(session: Session, scene: Serving, now: datetime) -> Light:
+    mark = session.get(RecorderMark, THE_RECORDER)
+    return worker_light(scene.workers, load_of(session, scene, now), mark.seen_at if mark else None, now)
+
+
+def load_of(session: Session, scene: Serving, now: datetime) -> Load:
+    turn: Turn = first_turn(session)
+    return Load(
+        running=len(scene.in_pool),
+        limit=scene.pool_limit,
+        waiting=turn.waiting,
+        grown_by=turn.waiting and _grown_by(session, now),
+        longest_wait=now - turn.oldest_due_at if turn.oldest_due_at else None,
+        pool_paused=scene.pool_paused,
+    )
+
+
+def _grown_by(session: Session, now: datetime) -> int:
+    """Those that came in the last minutes and still wait, less those that waited before and were begun."""
+    since = now - LONG_WAIT
+    due = func.coalesce(col(Job.scheduled_at), col(Job.created_at))
+    came = select(func.count()).select_from(Job).where(waits_for_slot(), due > since)
+    begun_then = (col(Job.started_at) > since, due <= since)
+    running = select(func.count()).select_from(Job).where(Job.status == JobStatus.RUNNING, *begun_then)
+    ended = (
+        select(func.count())
+        .select_from(Job)
+        .where(col(Job.status).in_(OVER), col(Job.finished_at) > since, *begun_then)
+    )
+    return session.exec(came).one() - session.exec(running).one() - session.exec(ended).one()

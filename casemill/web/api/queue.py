@@ -1,0 +1,177 @@
+"""The queue at a glance."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session, col, select
+
+from casemill.access.actor import Actor
+from casemill.local.host import HostMeter
+from casemill.models import Alert, Job, Severity, WorkQueue
+from casemill.models.columns import utc_now
+from casemill.monitoring.queue_summary import counts, jobs_in_order, last_cleanup, light_of
+from casemill.monitoring.serving import Serving, serving
+from casemill.monitoring.waiting import Waiting, why_waiting_all
+from casemill.operations.limits import limits_in_force
+from casemill.settings import Settings
+from casemill.web.api.workers import ShownLight, ShownWorker
+from casemill.web.deps import GivenWorkspace, Viewer
+from casemill.web.shown_jobs import ShownJob
+
+router = APIRouter(tags=["queue"])
+
+_MOST_JOBS = 100
+_HOST = HostMeter()
+
+
+class ShownCounts(BaseModel):
+    """Jobs by status. Cancelling and retrying ones are among the running."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    pending: int
+    running: int
+    scheduled: int
+    paused: int
+    completed: int
+    failed: int
+    cancelled: int
+    total: int
+    cancelling: int
+    retrying: int
+
+
+class ShownHost(BaseModel):
+    """The host that answers this request."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    cpu_percent: float = Field(description="100 when all cores are busy.")
+    cores: int
+    memory_used: int = Field(description="Bytes.")
+    memory_total: int
+
+
+class ShownLimit(BaseModel):
+    limit: int
+    used: int = Field(description="How much of it is in use now.")
+
+
+class ShownLimits(BaseModel):
+    """used of jobs_per_user is by the user who asks."""
+
+    jobs_at_once: ShownLimit
+    jobs_per_user: ShownLimit
+    job_seconds: int
+    result_seconds: int
+
+
+class ShownQueue(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    user_id: UUID | None
+    paused: bool
+    concurrency_limit: int | None
+    priority: int = Field(description="1 is served first.")
+
+
+class JobInQueue(BaseModel):
+    job: ShownJob
+    waiting: Waiting | None = Field(description="Why it waits; null for a job that runs.")
+
+
+class ShownCleanup(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    job_id: UUID
+    finished_at: datetime
+    result: str | None = Field(description="What it removed.")
+
+
+class ShownAlert(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    key: str
+    severity: Severity
+    message: str
+    since: datetime
+
+
+class QueueSummary(BaseModel):
+    counts: ShownCounts
+    workers: ShownLight
+    worker_list: list[ShownWorker]
+    host: ShownHost
+    limits: ShownLimits
+    paused: bool = Field(description="Whether the whole queue is paused: nothing starts.")
+    queues: list[ShownQueue]
+    jobs: list[JobInQueue] = Field(
+        description="Those that run, then those that wait in the order in which they will start, then those "
+        f"of later; at most {_MOST_JOBS}."
+    )
+    jobs_total: int = Field(description="How many run, wait and are scheduled.")
+    last_cleanup: ShownCleanup | None
+    alerts: list[ShownAlert]
+
+
+@router.get("/queue")
+def show_queue(workspace: GivenWorkspace, actor: Viewer) -> QueueSummary:
+    """Jobs are counted and listed as far as one sees them; places in the queue are among everybody's."""
+    now = utc_now()
+    with workspace.database.read() as session:
+        scene = serving(session, workspace.settings)
+        counted = counts(session, actor.only_of)
+        jobs = jobs_in_order(session, _MOST_JOBS, actor.only_of)
+        waiting = why_waiting_all(session, workspace.settings, jobs, now, actor.only_of)
+        cleanup = last_cleanup(session)
+        return QueueSummary(
+            counts=ShownCounts.model_validate(counted),
+            workers=ShownLight.model_validate(light_of(session, scene, now)),
+            worker_list=[ShownWorker.model_validate(worker) for worker in scene.workers],
+            host=ShownHost.model_validate(_HOST.read()),
+            limits=_limits(session, workspace.settings, scene, actor),
+            paused=scene.pool_paused,
+            queues=_queues(session, actor),
+            jobs=[JobInQueue(job=ShownJob.of(job), waiting=waiting.get(job.id)) for job in jobs],
+            jobs_total=counted.running + counted.pending + counted.scheduled,
+            last_cleanup=ShownCleanup.model_validate(cleanup) if cleanup else None,
+            alerts=_alerts(session, actor),
+        )
+
+
+def _limits(session: Session, settings: Settings, scene: Serving, actor: Actor) -> ShownLimits:
+    limits = limits_in_force(session, settings)
+    mine = sum(holder.user_id == actor.user_id for holder in scene.holders)
+    return ShownLimits(
+        jobs_at_once=ShownLimit(limit=limits.jobs_at_once, used=len(scene.in_pool)),
+        jobs_per_user=ShownLimit(limit=limits.jobs_per_user, used=mine),
+        job_seconds=limits.job_seconds,
+        result_seconds=limits.result_seconds,
+    )
+
+
+def _queues(session: Session, actor: Actor) -> list[ShownQueue]:
+    """Those of nobody in particular, and of whose jobs one sees."""
+    query = select(WorkQueue).where(~col(WorkQueue.is_pool)).order_by(col(WorkQueue.priority), WorkQueue.name)
+    rows = session.exec(query)
+    return [ShownQueue.model_validate(row) for row in rows if row.user_id is None or actor.sees(row.user_id)]
+
+
+def _alerts(session: Session, actor: Actor) -> list[ShownAlert]:
+    """The worst first, then the newest; not those about a single job that one does not see."""
+    rows = session.exec(select(Alert).order_by(col(Alert.since).desc())).all()
+    about = {alert.key: job_id for alert in rows if (job_id := _job_in(alert.key))}
+    owners = dict(session.exec(select(Job.id, Job.user_id).where(col(Job.id).in_(about.values()))).all())
+    seen = [row for row in rows if row.key not in about or actor.sees(owners.get(about[row.key]))]
+    seen.sort(key=lambda alert: list(Severity).index(alert.severity), reverse=True)
+    return [ShownAlert.model_validate(alert) for alert in seen]
+
+
+def _job_in(key: str) -> UUID | None:
+    try:
+        return UUID(key.partition(":")[2])
+    except ValueError:
+        return None

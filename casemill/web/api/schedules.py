@@ -1,0 +1,94 @@
+"""Schedules: what starts by the clock; and starting it now."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from casemill.access.audit import audited
+from casemill.monitoring.schedules import Schedule, schedules, set_schedule, start_run
+from casemill.web.deps import Admin, GivenWorkspace, Operator, Viewer
+
+router = APIRouter(tags=["schedules"])
+
+ScheduleId = Annotated[UUID, Path(alias="id")]
+
+
+class ShownSchedule(BaseModel):
+    """Of cron, every_seconds and rrule one is set."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str = Field(description="Of the deployment it starts.", examples=["document-pipeline/default"])
+    description: str | None
+    cron: str | None
+    every_seconds: float | None
+    rrule: str | None
+    timezone: str
+    active: bool
+    next_runs: list[datetime] = Field(description="Those that are planned already.")
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> Self:
+        return cls.model_validate(schedule)
+
+
+class ScheduleList(BaseModel):
+    schedules: list[ShownSchedule]
+
+
+class NewRun(BaseModel):
+    parameters: dict[str, Any] = Field(
+        default={}, description="Those of the flow; what is left out is as the deployment says."
+    )
+
+
+class StartedRun(BaseModel):
+    job_id: UUID
+
+
+@router.get("/schedules")
+def list_schedules(_actor: Viewer, workspace: GivenWorkspace) -> ScheduleList:
+    """By name."""
+    return ScheduleList(schedules=[ShownSchedule.of(schedule) for schedule in schedules(workspace)])
+
+
+@router.post("/schedules/{id}/pause")
+def pause_schedule(schedule_id: ScheduleId, actor: Admin, workspace: GivenWorkspace) -> ShownSchedule:
+    """Starts nothing any more until it is resumed. What it has started goes on."""
+    with audited(workspace.database, actor, "schedule.pause", f"schedule:{schedule_id}") as detail:
+        schedule = set_schedule(workspace, schedule_id, active=False)
+        detail["name"] = schedule.name
+    return ShownSchedule.of(schedule)
+
+
+@router.post("/schedules/{id}/resumption")
+def resume_schedule(schedule_id: ScheduleId, actor: Admin, workspace: GivenWorkspace) -> ShownSchedule:
+    with audited(workspace.database, actor, "schedule.resume", f"schedule:{schedule_id}") as detail:
+        schedule = set_schedule(workspace, schedule_id, active=True)
+        detail["name"] = schedule.name
+    return ShownSchedule.of(schedule)
+
+
+@router.post("/deployments/{name:path}/runs", status_code=202)
+def run_deployment(
+    name: Annotated[
+        str,
+        Path(
+            max_length=200,
+            pattern=r"^[^\x00-\x1f]+$",
+            description="Flow and deployment; the flow alone means its default deployment.",
+        ),
+    ],
+    given: NewRun,
+    actor: Operator,
+    workspace: GivenWorkspace,
+) -> StartedRun:
+    """A job of it now, in one's own queue. What cleans up, or writes to people, only admins start."""
+    with audited(workspace.database, actor, "deployment.run", f"deployment:{name}") as detail:
+        job_id = start_run(workspace, actor, name, given.parameters)
+        detail["job_id"] = str(job_id)
+    return StartedRun(job_id=job_id)

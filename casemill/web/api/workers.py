@@ -1,0 +1,54 @@
+"""The workers: which there are, and how they are."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from casemill.models.columns import utc_now
+from casemill.monitoring.queue_summary import light_of
+from casemill.monitoring.serving import serving
+from casemill.monitoring.worker_light import Colour
+from casemill.web.deps import GivenWorkspace, Viewer
+
+router = APIRouter(tags=["workers"])
+
+
+class ShownWorker(BaseModel):
+    """cpu_percent and memory_bytes are of it and all its jobs; null where it runs on a host we cannot see."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    online: bool
+    last_heartbeat_at: datetime | None
+    cpu_percent: float | None = Field(description="100 is one core.")
+    memory_bytes: int | None
+    recorded_at: datetime = Field(description="When something about it last changed.")
+
+
+class ShownLight(BaseModel):
+    """green: active and healthy; yellow: busy with the queue growing, or unwell; red: none is online."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    colour: Colour
+    reason: str
+    online: int = Field(description="Active workers.")
+    last_heartbeat_at: datetime | None
+
+
+class Workers(BaseModel):
+    light: ShownLight
+    workers: list[ShownWorker]
+    total: int
+
+
+@router.get("/workers")
+def list_workers(workspace: GivenWorkspace, actor: Viewer) -> Workers:  # noqa: ARG001  it says who may ask
+    """Those that Prefect knows, also such as have gone offline, in the order of their names."""
+    with workspace.database.read() as session:
+        scene = serving(session, workspace.settings)
+        light = light_of(session, scene, utc_now())
+    workers = [ShownWorker.model_validate(worker) for worker in scene.workers]
+    return Workers(light=ShownLight.model_validate(light), workers=workers, total=len(workers))

@@ -1,0 +1,240 @@
+"""Controls over a job that really runs: each is over when the process says so, and not before."""
+
+import json
+import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import (
+    CASEMILL,
+    Up,
+    clean_environment,
+    eventually,
+    free_port,
+    processes_of,
+    start_up,
+    write_case,
+)
+from tests.e2e.slow_paper import write_slow_pdf
+
+PAGES = 700  # some seconds to read
+
+
+@dataclass
+class Desk:
+    """A running `casemill up`, asked over its API as the person at the machine."""
+
+    up: Up
+    url: str
+
+    def ask(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/api/v1{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {(self.up.home / 'api-token').read_text()}",
+                "Content-Type": "application/json",
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                assert answer.status == status
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            assert refused.code == status, refused.read()
+            return json.load(refused)
+
+    def prefect(self, path: str, body: object = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.up.api}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(self.up.home / "casemill.db", timeout=30) as database:
+            return database.execute(query, values).fetchall()
+
+    def shown(self, job: str) -> tuple[str, str | None]:
+        [row] = self.rows("SELECT status, sub_status FROM jobs WHERE id = ?", UUID(job).hex)
+        return row
+
+    def ledger(self, job: str) -> list[tuple[str, str, int]]:
+        """(step, state, attempts) of all rows of its batch."""
+        [(batch,)] = self.rows("SELECT batch_id FROM jobs WHERE id = ?", UUID(job).hex)
+        return self.rows("SELECT step, state, attempts FROM case_steps WHERE batch_id = ? ORDER BY id", batch)
+
+    def documents(self, prefix: str) -> list[tuple[str, int]]:
+        return self.rows(
+            "SELECT processing_status, attempts FROM case_documents WHERE name LIKE ?", f"{prefix}%"
+        )
+
+    def processes(self, job: str) -> list[psutil.Process]:
+        found = []
+        for process in processes_of(self.up.home):
+            try:
+                if process.environ().get("PREFECT__FLOW_RUN_ID") == job:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def running_batch(self, folder: Path, prefix: str) -> str:
+        """The job of a batch over this folder, once it reads documents."""
+        with subprocess.Popen(
+            [CASEMILL, "extract", str(folder), "--home", str(self.up.home), "--steps", "chunk", "--json"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=clean_environment(),
+        ) as extracting:
+            eventually(lambda: "processing" in dict(self.documents(prefix)), 120)
+            extracting.kill()
+        [(job,)] = self.rows("SELECT id FROM jobs WHERE type = 'extraction' ORDER BY created_at DESC LIMIT 1")
+        return str(UUID(job))
+
+    def gone_before_cancelled(self, job: str, seconds: float) -> set[tuple[str, str | None]]:
+        """All that was shown until it was cancelled; fails if that was shown while a process was there."""
+        seen: set[tuple[str, str | None]] = set()
+        deadline = time.monotonic() + seconds
+        while (shown := self.shown(job)) != ("cancelled", None):
+            assert time.monotonic() < deadline, f"still {shown} after {seconds} s"
+            seen.add(shown)
+            time.sleep(0.1)
+        assert self.processes(job) == []
+        return seen
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    port = free_port()
+    running = start_up(tmp_path_factory.mktemp("controls") / "home", free_port(), "--port", str(port))
+    yield Desk(running, f"http://127.0.0.1:{port}")
+    if running.process.poll() is None:
+        running.stop()
+
+
+def slow_cases(folder: Path, prefix: str, cases: int, documents: int) -> Path:
+    for case in range(cases):
+        for number in range(documents):
+            name = f"{prefix}-{case}-{number}"
+            write_slow_pdf(folder / f"{prefix} case {case}" / f"{name}.pdf", PAGES, name)
+    return folder
+
+
+def test_cancelled_means_that_the_process_is_gone_and_retry_does_only_what_is_open(
+    desk: Desk, tmp_path: Path
+) -> None:
+    write_case(tmp_path / "aa quick", "Done before it is cancelled.")
+    job = desk.running_batch(slow_cases(tmp_path, "cut", 2, 4), "cut")
+    eventually(lambda: ("parse", "completed", 1) in desk.ledger(job), 120)
+    eventually(lambda: "processing" in dict(desk.documents("cut")), 60)
+    asked = time.monotonic()
+    answer = desk.ask("POST", f"/jobs/{job}/cancellation", {"why": "a wrong folder"}, 202)
+    assert (answer["status"], answer["sub_status"]) == ("running", "cancelling")
+    again = desk.ask("POST", f"/jobs/{job}/cancellation", status=409)
+    assert "being cancelled already" in again["detail"]
+    eventually(lambda: not desk.processes(job), 40)
+    gone = time.monotonic() - asked
+    assert desk.gone_before_cancelled(job, 60) <= {("running", "cancelling")}
+    print(f"cancel: process gone after {gone:.1f} s, cancelled after {time.monotonic() - asked:.1f} s")
+    assert desk.prefect(f"/flow_runs/{job}")["state"]["type"] == "CANCELLED"
+    assert gone < 25, "it did not wait for the documents at hand, nor to be killed"
+    before = desk.ledger(job)
+    assert Counter(state for _, state, _ in before).keys() == {"completed", "pending"}
+    assert {status for status, _ in desk.documents("cut")} <= {"pending", "ready"}, "none failed"
+    assert "cancelled" in {row[0] for row in desk.rows("SELECT status FROM task_attempts")}
+
+    assert desk.ask("POST", f"/jobs/{job}/retry", status=202)["status"] == "pending"
+    eventually(lambda: desk.shown(job)[0] == "completed", 240)
+    after = desk.ledger(job)
+    assert {state for _, state, _ in after} == {"completed"}
+    for (_, state, tried), (_, _, in_all) in zip(before, after, strict=True):
+        assert in_all == tried + (state != "completed")
+
+
+def test_a_paused_job_ends_its_step_and_goes_on_from_there_and_restart_does_all_again(
+    desk: Desk, tmp_path: Path
+) -> None:
+    job = desk.running_batch(slow_cases(tmp_path, "paused", 2, 2), "paused")
+    answer = desk.ask("POST", f"/jobs/{job}/pause", status=202)
+    assert (answer["status"], answer["sub_status"]) == ("paused", "pausing")
+    assert desk.processes(job)
+    assert "step at hand" in desk.ask("POST", f"/jobs/{job}/resumption", status=409)["detail"]
+    eventually(lambda: desk.shown(job) == ("paused", None), 120)
+    assert desk.processes(job) == []
+    left = Counter(desk.ledger(job))
+    assert {state for _, state, _ in left} == {"completed", "pending"}, "nothing failed, nothing is held"
+    assert desk.prefect(f"/flow_runs/{job}")["state"]["name"] == "Suspended"
+
+    desk.ask("POST", f"/jobs/{job}/resumption", status=202)
+    eventually(lambda: desk.shown(job)[0] == "completed", 240)
+    assert {(state, attempts) for _, state, attempts in desk.ledger(job)} == {("completed", 1)}
+    assert desk.documents("paused") == [("ready", 1)] * 4, "each was read once"
+    tried = "SELECT status, count(*) FROM task_attempts WHERE job_id = ? GROUP BY status"
+    assert dict(desk.rows(tried, UUID(job).hex)) == {"success": 8}
+
+    answer = desk.ask("POST", f"/jobs/{job}/restart", status=202)
+    assert (answer["status"], answer["progress"]) == ("pending", 0)
+    eventually(lambda: {state for _, state, _ in desk.ledger(job)} != {"completed"}, 5)
+    eventually(lambda: desk.shown(job)[0] == "completed", 240)
+    assert {(state, attempts) for _, state, attempts in desk.ledger(job)} == {("completed", 2)}
+    assert desk.documents("paused") == [("ready", 2)] * 4
+    eventually(lambda: dict(desk.rows(tried, UUID(job).hex)) == {"success": 16}, 30)
+
+
+def test_a_process_that_stands_still_is_cancelling_until_it_is_gone(desk: Desk, tmp_path: Path) -> None:
+    job = desk.running_batch(slow_cases(tmp_path, "stopped", 1, 6), "stopped")
+    [process] = desk.processes(job)
+    process.suspend()
+    desk.ask("POST", f"/jobs/{job}/cancellation", status=202)
+    alert = "SELECT message FROM alerts WHERE key = ?"
+    said = eventually(lambda: desk.rows(alert, f"still-there:{UUID(job)}") or not process.is_running(), 60)
+    assert desk.gone_before_cancelled(job, 60) <= {("running", "cancelling")}
+    eventually(lambda: desk.rows(alert, f"still-there:{UUID(job)}") == [], 10)
+    assert said is True or f"process {process.pid}" in said[0][0]
+    assert {status for status, _ in desk.documents("stopped")} <= {"pending", "ready"}
+
+
+def test_with_its_worker_killed_a_job_is_cancelled_when_its_process_is_gone(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Nobody is left who would end it: the worker's successor does not know the process."""
+    job = desk.running_batch(slow_cases(tmp_path, "orphan", 2, 6), "orphan")
+    worker = next(
+        process
+        for process in processes_of(desk.up.home)
+        if "casemill.local.prefect_worker" in process.cmdline()
+    )
+    worker.kill()
+    desk.ask("POST", f"/jobs/{job}/cancellation", status=202)
+    assert desk.gone_before_cancelled(job, 120) <= {("running", "cancelling")}
+    assert desk.prefect(f"/flow_runs/{job}")["state"]["type"] == "CANCELLED"
+    assert "running" not in {state for _, state, _ in desk.ledger(job)}
+
+
+def test_a_job_cancelled_while_a_worker_starts_it_never_goes_on(desk: Desk, tmp_path: Path) -> None:
+    """Prefect marks such a run cancelled, and the process that is just starting would run it all the same."""
+    job = desk.running_batch(slow_cases(tmp_path, "early", 1, 3), "early")
+    desk.ask("POST", f"/jobs/{job}/cancellation", status=202)
+    desk.gone_before_cancelled(job, 60)
+    desk.ask("POST", f"/jobs/{job}/restart", status=202)
+    state = f"/flow_runs/{job}"
+    eventually(lambda: desk.prefect(state)["state"]["type"] == "PENDING", 60)
+    desk.ask("POST", f"/jobs/{job}/cancellation", status=202)
+    desk.gone_before_cancelled(job, 90)
+    time.sleep(5)  # a process that were on its way would have come by then
+    assert (desk.processes(job), desk.shown(job)) == ([], ("cancelled", None))
