@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from casemill.cli import batch, case, doctor, document, expert, extract, job, recorder, search, up
+from casemill.cli import batch, case, doctor, document, expert, extract, job, mail, recorder, search, up
 from casemill.errors import CasemillError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(document.app, name="document")
 app.add_typer(expert.app, name="expert")
 app.add_typer(batch.app, name="batch")
 app.add_typer(job.app, name="job")
+app.add_typer(mail.app, name="mail")
 
 
 def main() -> None:

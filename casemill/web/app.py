@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from casemill import web
-from casemill.web import api
+from casemill.web import api, claims_page
 from casemill.web.problems import Problem, answer_with_problems
 from casemill.workspace import Workspace
 
@@ -32,6 +32,7 @@ def create_app(workspace: Workspace) -> FastAPI:
     )
     app.state.workspace = workspace
     app.include_router(api.router)
+    app.include_router(claims_page.router)
     answer_with_problems(app)
     # Names that point at us from elsewhere (DNS rebinding) are refused.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(workspace.settings.api_hosts))
