@@ -3,8 +3,9 @@
 import os
 import socket
 from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, NonNegativeInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 
@@ -66,12 +67,50 @@ class Settings(BaseSettings):
         ge=100,
         description="Parameters and results of jobs are kept up to this length as JSON, then cut.",
     )
+    time_zone: str = Field(
+        default="UTC",
+        description="Where days begin and end for reminders and daily jobs, as in Europe/Berlin.",
+    )
+    reminder_days: tuple[NonNegativeInt, ...] = Field(
+        default=(7, 3, 1), description="How many days before a trial's last day its user is reminded."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Signs links in messages, on all hosts the same; default: a file in home, made once.",
+    )
+    mail_block: str | None = Field(
+        default=None,
+        description="Prefect block that sends mail, as mail-server/name; default: a folder in home.",
+    )
+    mail_from: str = Field(
+        default="Casemill <casemill@localhost>", description="Who messages come from: Name <address>."
+    )
+    mail_per_minute: int = Field(default=60, ge=1, description="Messages that are sent in a minute, at most.")
+    public_url: str | None = Field(
+        default=None,
+        description="Where people open the pages, for links in messages; its host is one of api_hosts.",
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+    )
+    claim_hours: int = Field(
+        default=48, ge=1, le=30 * 24, description="A link that confirms an expert's profile is good so long."
+    )
     extraction: ExtractionLimits = Field(default_factory=ExtractionLimits)
 
     @field_validator("home", "project")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         return folder.expanduser().absolute()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"there is no time zone {name!r}; name one as in Europe/Berlin, or UTC")
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
     @property
     def database(self) -> URL:
@@ -88,6 +127,15 @@ class Settings(BaseSettings):
     @property
     def documents_folder(self) -> Path:
         return self.home / "documents"
+
+    @property
+    def mail_folder(self) -> Path:
+        return self.home / "mail"
+
+    @property
+    def links_url(self) -> str:
+        """What links in messages begin with; no slash at its end."""
+        return (self.public_url or f"http://127.0.0.1:{self.api_port}").rstrip("/")
 
     @property
     def search_file(self) -> Path:
@@ -108,6 +156,7 @@ class Settings(BaseSettings):
             "CASEMILL_PROJECT": str(self.project),
             "CASEMILL_PREFECT_PORT": str(self.prefect_port),
             "CASEMILL_API_PORT": str(self.api_port),
+            "CASEMILL_TIME_ZONE": self.time_zone,
         }
 
 

@@ -20,11 +20,13 @@ from prefect.client.schemas.filters import (
 from prefect.exceptions import ObjectAlreadyExists
 from sqlmodel import select
 
+from blocks.mail_server import MailServer
 from casemill.db import Database
 from casemill.local.prefect_command import run_prefect
 from casemill.models import User
 from casemill.monitoring.jobs import user_queue
 from casemill.monitoring.limits import apply_limits
+from casemill.monitoring.mail_limit import apply_mail_limit
 from casemill.monitoring.orphans import reschedule_orphans
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings, read_settings
@@ -33,6 +35,8 @@ from casemill.settings import Settings, read_settings
 def apply(settings: Settings, *, no_worker_runs: bool) -> None:
     with get_client(sync_client=True) as client:
         apply_pool(client, settings)
+        apply_mail_limit(client, settings.mail_per_minute)
+        MailServer.register_type_and_schema()  # so that Prefect's UI has its form
         run_prefect("--no-prompt", "deploy", "--all")
         prune_strays(client, settings)
     if no_worker_runs and (count := reschedule_orphans(settings.work_pool, settings.local_worker)):

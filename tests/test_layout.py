@@ -11,6 +11,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[1]
 PREFECT_FREE = [
     "access",
+    "mail",
     "models",
     "operations",
     "steps",

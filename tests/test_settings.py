@@ -99,3 +99,22 @@ def test_a_senseless_value_is_refused(monkeypatch: pytest.MonkeyPatch, name: str
 def test_settings_are_not_changed_once_read():
     with pytest.raises(ValidationError, match="frozen"):
         Settings().processes = 3
+
+
+def test_the_time_zone_and_the_days_of_reminders_are_set(monkeypatch: pytest.MonkeyPatch):
+    assert (read_settings().zone.key, read_settings().reminder_days) == ("UTC", (7, 3, 1))
+    monkeypatch.setenv("CASEMILL_TIME_ZONE", "America/New_York")
+    monkeypatch.setenv("CASEMILL_REMINDER_DAYS", "[14, 2]")
+    settings = read_settings()
+    assert (settings.zone.key, settings.reminder_days) == ("America/New_York", (14, 2))
+    assert settings.environment()["CASEMILL_TIME_ZONE"] == "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TIME_ZONE", "Europe/Atlantis"), ("TIME_ZONE", "../UTC"), ("REMINDER_DAYS", "[-1]")],
+)
+def test_what_is_no_time_zone_and_no_day_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
+    monkeypatch.setenv(f"CASEMILL_{name}", value)
+    with pytest.raises(ValidationError):
+        read_settings()

@@ -14,6 +14,7 @@ from casemill.cli import (
     expert,
     extract,
     job,
+    mail,
     queue,
     recorder,
     search,
@@ -44,6 +45,7 @@ app.add_typer(job.app, name="job")
 app.add_typer(queue.app, name="queue")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
+app.add_typer(mail.app, name="mail")
 
 
 def main() -> None:

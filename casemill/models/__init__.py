@@ -7,14 +7,18 @@ from casemill.models.citation import Citation
 from casemill.models.claim import Attempt
 from casemill.models.credential import ApiToken, LoginLink, LoginSession
 from casemill.models.document import CaseDocument, Chunk, DocumentModel, ExpertDocument, ProcessingStatus
+from casemill.models.expert_claim import ClaimState, ExpertClaim
+from casemill.models.index_report import IndexReport
 from casemill.models.job import NOT_OVER, OVER, Job, JobAsk, JobStatus, JobSubStatus, JobType
 from casemill.models.job_event import FeedKind, JobEvent
 from casemill.models.job_text import JobText
 from casemill.models.limit import Limit, LimitName
+from casemill.models.outgoing_mail import MailKind, MailState, OutgoingMail
 from casemill.models.owner import Case, Expert
 from casemill.models.pool import Alert, Severity, Worker, WorkQueue
 from casemill.models.recorder_mark import RecorderMark
 from casemill.models.task_attempt import ATTEMPT_NOT_OVER, ATTEMPT_OVER, AttemptStatus, TaskAttempt
+from casemill.models.trial import ReminderOutcome, Trial, TrialReminder, TrialState
 from casemill.models.user import Role, Scope, User
 
 __all__ = [
@@ -35,10 +39,13 @@ __all__ = [
     "CaseStep",
     "Chunk",
     "Citation",
+    "ClaimState",
     "DocumentModel",
     "Expert",
+    "ExpertClaim",
     "ExpertDocument",
     "FeedKind",
+    "IndexReport",
     "Job",
     "JobAsk",
     "JobEvent",
@@ -50,14 +57,21 @@ __all__ = [
     "LimitName",
     "LoginLink",
     "LoginSession",
+    "MailKind",
+    "MailState",
+    "OutgoingMail",
     "ProcessingStatus",
     "RecorderMark",
+    "ReminderOutcome",
     "Role",
     "Scope",
     "Severity",
     "StaleHour",
     "StepState",
     "TaskAttempt",
+    "Trial",
+    "TrialReminder",
+    "TrialState",
     "User",
     "WorkQueue",
     "Worker",

@@ -9,6 +9,11 @@ from casemill.models import JobType
 _TYPE_OF_FLOW = {
     "extraction-batch": JobType.EXTRACTION,
     "document-pipeline": JobType.DOCUMENT_PROCESSING,
+    "claim-verification": JobType.NOTIFICATION,
+    "mail-delivery": JobType.NOTIFICATION,
+    "trial-reminders": JobType.TRIAL,
+    "trial-expirations": JobType.TRIAL,
+    "search-sync": JobType.SYNC,
 }
 _PRIORITY = "priority:"
 _PRIORITIES = [str(priority) for priority in range(11)]

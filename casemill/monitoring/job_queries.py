@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, UnaryExpression, func, or_, true
@@ -138,5 +138,5 @@ def _conditions(session: Session, wanted: JobFilter, found: Search | None) -> li
 
 def _not_by_index(column: Any) -> Any:
     """The column, which SQLite then looks at but does not look up."""
-    operator: Any = custom_op("+")
-    return UnaryExpression(column, operator=operator, type_=column.type)
+    plus = cast("custom_op[Any]", custom_op("+"))
+    return UnaryExpression(column, operator=plus, type_=column.type)

@@ -49,17 +49,18 @@ def batches_not_completed(
 
     Only what may have them is looked at: few are open among the many that were ever started.
     """
-    some = (
-        not_completed()
-        if set(wanted) - set(OPEN)
-        else not_completed() & col(CaseStep.batch_id).in_(_open(now))
-    )
-    ledgers = _ledgers(session, now, some)
-    jobs = _jobs(session, col(Job.batch_id).in_(select(CaseStep.batch_id).where(some).distinct()))
+    if set(wanted) <= set(OPEN):
+        which = _open(now)
+        ledgers = _ledgers(session, now, col(CaseStep.batch_id).in_(which))
+    else:
+        which = select(CaseStep.batch_id).where(not_completed()).distinct()
+        ledgers = _ledgers(session, now, not_completed())
+    jobs = _jobs(session, col(Job.batch_id).in_(which))
     new = set(session.exec(select(Batch.id).where(col(Batch.created_at) > now - SUBMITTING)))
     return {
         batch_id: _standing(counts, jobs.get(batch_id), is_new=batch_id in new).status
         for batch_id, counts in ledgers.items()
+        if counts.left or counts.broken
     }
 
 
@@ -73,8 +74,7 @@ def _open(now: datetime) -> Any:
     new = select(Batch.id).where(col(Batch.created_at) > now - SUBMITTING)
     with_jobs = select(Job.batch_id).where(col(Job.status).in_(NOT_OVER), col(Job.batch_id).is_not(None))
     at_work = select(CaseStep.batch_id).where(CaseStep.state == StepState.RUNNING)
-    found: Any = union(new, with_jobs, at_work)
-    return found
+    return union(new, with_jobs, at_work)  # pyright: ignore[reportUnknownVariableType]  it forgets of what
 
 
 def step_standings(session: Session, batch: Batch) -> list[StepProgress]:

@@ -42,6 +42,11 @@ def index_owner(workspace: Workspace, model: DocumentModel, owner_id: UUID) -> i
             )
 
 
+def version_of(sha256: str, chunked_as: str) -> str:
+    """What search is told as a document's version: its bytes, and how its text was cut."""
+    return f"{sha256}:{chunked_as}"
+
+
 def unindexed_owners(database: Database, model: DocumentModel) -> list[UUID]:
     """Owners whose ready documents are not yet what search holds."""
     owner = model.owner_model
@@ -69,7 +74,7 @@ def _documents(
                 name=name,
                 owner=owner,
                 owner_name=owner_name,
-                version=f"{sha256}:{chunked_as}",
+                version=version_of(sha256, chunked_as),
                 passages=tuple(
                     Passage(
                         ordinal=chunk.ordinal,

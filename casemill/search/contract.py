@@ -132,6 +132,20 @@ class ExpertResults:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldDocument:
+    """What the index really holds of a document.
+
+    passages: how many of it can be found, counted where searches look, not where it was noted how many were
+        given. A document without text counts as one: that by which its name is found.
+    """
+
+    id: UUID
+    name: str
+    version: str
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexHealth:
     """Whether the index can be read and written, and a sentence about it."""
 
@@ -191,6 +205,18 @@ class SearchIndex(Protocol):
 
     def documents(self) -> dict[UUID, str]:
         """The version of every document that the index really holds."""
+        ...
+
+    def held_owners(self, *, after: Owner | None = None, limit: int = 100) -> list[Owner]:
+        """Whose documents the index holds: at most `limit` owners, by kind and id, that come after `after`.
+
+        Asking on from the last one of each answer reaches all of them, whatever is written meanwhile to
+        others. An empty answer is the end.
+        """
+        ...
+
+    def held_documents(self, owner: Owner) -> list[HeldDocument]:
+        """What the index really holds of the owner, by id; none is fine."""
         ...
 
     def count(self) -> int:

@@ -11,6 +11,7 @@ from uuid import UUID
 from casemill.search import fts
 from casemill.search.contract import (
     ExpertResults,
+    HeldDocument,
     IndexedDocument,
     IndexHealth,
     Owner,
@@ -113,6 +114,29 @@ class SqliteIndex:
             return {
                 UUID(uuid): version for uuid, version in db.execute("SELECT uuid, version FROM documents")
             }
+
+    def held_owners(self, *, after: Owner | None = None, limit: int = 100) -> list[Owner]:
+        beyond = (after.kind.value, str(after.id)) if after else ("", "")
+        with self._connection() as db:
+            rows = db.execute(
+                "SELECT kind, uuid FROM owners WHERE (kind, uuid) > (?, ?)"
+                " AND EXISTS (SELECT 1 FROM documents WHERE documents.owner = owners.id)"
+                " ORDER BY kind, uuid LIMIT ?",
+                (*beyond, max(0, limit)),
+            )
+            return [Owner(OwnerKind(kind), UUID(uuid)) for kind, uuid in rows]
+
+    def held_documents(self, owner: Owner) -> list[HeldDocument]:
+        with self._connection() as db:
+            rows = db.execute(
+                "SELECT documents.uuid, documents.name, documents.version, count(searched.id) FROM owners"
+                " JOIN documents ON documents.owner = owners.id"
+                " LEFT JOIN passages ON passages.document = documents.id"
+                " LEFT JOIN passages_fts_docsize AS searched ON searched.id = passages.id"
+                " WHERE owners.kind = ? AND owners.uuid = ? GROUP BY documents.id ORDER BY documents.uuid",
+                (owner.kind.value, str(owner.id)),
+            )
+            return [HeldDocument(UUID(uuid), *held) for uuid, *held in rows]
 
     def count(self) -> int:
         with self._connection() as db:

@@ -11,8 +11,9 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from casemill import web
+from casemill.access.secret_key import secret_key
 from casemill.access.signing import SigningKey
-from casemill.web import api, health, login, pages
+from casemill.web import api, claims_page, health, login, pages
 from casemill.web.body_limit import BodyLimit
 from casemill.web.deps import Viewer
 from casemill.web.gate import Gate
@@ -40,13 +41,14 @@ def create_app(workspace: Workspace) -> FastAPI:
         generate_unique_id_function=_named_after_its_function,
     )
     app.state.workspace = workspace
-    app.state.signing_key = SigningKey.of(workspace.settings.home)
+    app.state.signing_key = SigningKey(secret_key(workspace.settings))
     app.include_router(api.router)
     app.include_router(health.router)
     app.include_router(login.router)
     app.include_router(pages.router)
     app.mount(STATIC, StaticFiles(packages=[("casemill.web", "static")]))
     app.add_api_route(f"{api.router.prefix}/openapi.json", _described(app), include_in_schema=False)
+    app.include_router(claims_page.router)
     answer_with_problems(app)
     # Each one added is around those before it.
     app.add_middleware(BodyLimit)

@@ -15,6 +15,7 @@ from casemill.access.signing import SigningKey
 from casemill.db import TRANSIENT, Database
 from casemill.errors import BadInput, CasemillError, Denied, NotSignedIn
 from casemill.models import AuditResult
+from casemill.operations.claim_link import PATH as CLAIM_PAGE
 from casemill.web.entry import (
     CSRF_HEADER,
     SAFE,
@@ -36,6 +37,8 @@ OPEN = frozenset(
         ("GET", LOGIN_PAGE),
         ("POST", LOGIN_PAGE),
         ("POST", "/api/v1/session"),
+        ("GET", CLAIM_PAGE),
+        ("POST", CLAIM_PAGE),
     }
 )
 _TARGET_CHARACTERS = 300

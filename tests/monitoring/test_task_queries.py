@@ -9,8 +9,9 @@ from sqlalchemy import update as sql_update
 from sqlmodel import col, select
 
 from casemill.db import Database
+from casemill.errors import BadInput
 from casemill.models import AttemptStatus, Job, TaskAttempt
-from casemill.monitoring.task_queries import TaskFilter, newest_attempts, tasks
+from casemill.monitoring.task_queries import Cursor, TaskFilter, newest_attempts, tasks, tasks_from
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 ANNA, BORIS = UUID(int=1), UUID(int=2)
@@ -62,23 +63,56 @@ def matches(attempt: TaskAttempt, wanted: TaskFilter) -> bool:
     )
 
 
-@pytest.mark.parametrize("wanted", WANTED.values(), ids=list(WANTED))
-def test_pages_go_from_the_newest_to_the_oldest_and_say_whether_more_follow(
-    database: Database, many: list[TaskAttempt], wanted: TaskFilter
-) -> None:
+def listed(many: list[TaskAttempt], wanted: TaskFilter) -> list[int | None]:
     expected = [attempt for attempt in many if matches(attempt, wanted)]
     expected.sort(key=lambda attempt: (attempt.created_at, attempt.id), reverse=True)
-    seen: list[int | None] = []
-    page = 0
+    return [attempt.id for attempt in expected]
+
+
+@pytest.mark.parametrize("wanted", WANTED.values(), ids=list(WANTED))
+def test_pages_go_from_the_newest_to_the_oldest(
+    database: Database, many: list[TaskAttempt], wanted: TaskFilter
+) -> None:
+    expected = listed(many, wanted)
     with database.read() as session:
-        while True:
-            page += 1
-            found = tasks(session, wanted, page, 10)
-            seen += [attempt.id for attempt in found.attempts]
-            if not found.has_next:
-                break
-    assert seen == [attempt.id for attempt in expected]
-    assert page == max(-(-len(expected) // 10), 1)
+        pages = [tasks(session, wanted, page, 10) for page in range(1, 11)]
+    assert [attempt.id for page in pages for attempt in page.attempts] == expected
+    for number, page in enumerate(pages[: -(-len(expected) // 10)], 1):
+        assert (page.previous is None, page.next is None) == (number == 1, number * 10 >= len(expected))
+
+
+@pytest.mark.parametrize("wanted", WANTED.values(), ids=list(WANTED))
+def test_cursors_lead_through_the_whole_list_and_back(
+    database: Database, many: list[TaskAttempt], wanted: TaskFilter
+) -> None:
+    """Many attempts here were created at the same moment."""
+    expected = listed(many, wanted)
+    with database.read() as session:
+        page = tasks(session, wanted, 1, 7)
+        seen = [attempt.id for attempt in page.attempts]
+        while page.next:
+            page = tasks_from(session, wanted, Cursor.read(str(page.next)), 7)
+            seen += [attempt.id for attempt in page.attempts]
+        assert seen == expected
+        back = [attempt.id for attempt in page.attempts]
+        while page.previous:
+            page = tasks_from(session, wanted, Cursor.read(str(page.previous)), 7)
+            back = [attempt.id for attempt in page.attempts] + back
+            assert page.next
+    assert back == expected
+
+
+@pytest.mark.parametrize(
+    "said", ["", "before-1", "before-x-1", "after-1-1; DROP", "before-²-1", "before-999999999999999999-1"]
+)
+def test_what_is_no_cursor_is_refused(said: str) -> None:
+    with pytest.raises(BadInput, match="no cursor"):
+        Cursor.read(said)
+
+
+def test_pages_too_deep_to_be_counted_to_name_the_other_way(sqlite: Database) -> None:
+    with sqlite.read() as session, pytest.raises(BadInput, match="cursor"):
+        tasks(session, TaskFilter(), 2002, 50)
 
 
 def test_the_newest_attempts_of_a_job_come_in_the_order_in_which_they_began(

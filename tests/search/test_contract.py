@@ -435,6 +435,74 @@ def test_the_check_says_how_much_there_is(library: SearchIndex):
     assert "4 documents" in health.detail
 
 
+# What is held
+
+
+def pages_of_owners(index: SearchIndex, limit: int) -> list[list[Owner]]:
+    pages: list[list[Owner]] = []
+    while page := index.held_owners(after=pages[-1][-1] if pages else None, limit=limit):
+        pages.append(page)
+    return pages
+
+
+def test_an_empty_index_holds_nobody(index: SearchIndex):
+    assert index.held_owners() == []
+    assert index.held_documents(owner("nobody")) == []
+
+
+def test_asking_on_reaches_every_owner_once(index: SearchIndex):
+    held = [owner(f"{kind} {number}", kind) for number in range(5) for kind in OwnerKind]
+    for one in held:
+        index.replace_document(document("x.pdf", one, "tort"))
+    pages = pages_of_owners(index, limit=3)
+    assert [len(page) for page in pages] == [3, 3, 3, 1]
+    assert [one for page in pages for one in page] == sorted(held, key=lambda one: (one.kind, one.id))
+
+
+def test_an_owner_whose_documents_are_gone_is_no_longer_held(library: SearchIndex):
+    library.delete_owner(REPORT.owner)
+    library.delete_document(MEMO.id)
+    assert pages_of_owners(library, limit=1) == [[DEPOSITION.owner]]
+    assert library.held_documents(REPORT.owner) == []
+
+
+def test_owners_that_come_and_go_meanwhile_keep_nobody_from_being_reached(index: SearchIndex):
+    stays = sorted((owner(f"stays {number}") for number in range(4)), key=lambda one: one.id)
+    for one in stays:
+        index.replace_document(document("x.pdf", one, "tort"))
+    reached = index.held_owners(limit=2)
+    index.delete_owner(reached[0])
+    index.replace_document(document("x.pdf", Owner(OwnerKind.CASE, NAMES), "tort"))
+    assert index.held_owners(after=reached[-1], limit=2) == stays[2:]
+
+
+def test_of_a_document_is_held_what_was_given(index: SearchIndex):
+    given = [
+        document("a.pdf", "a", "tort", "laches", version="7"),
+        document("b.docx", "a", version="without text"),
+        document("c.pdf", "a", *["hearsay"] * 250, version="long"),
+    ]
+    index.replace_owner(owner("a"), given)
+    index.replace_document(document("other.pdf", "b", "tort"))
+    held = {one.name: (one.id, one.version, one.passages) for one in index.held_documents(owner("a"))}
+    assert held == {
+        "a.pdf": (given[0].id, "7", 2),
+        "b.docx": (given[1].id, "without text", 1),
+        "c.pdf": (given[2].id, "long", 250),
+    }
+    ids = [one.id for one in index.held_documents(owner("a"))]
+    assert ids == sorted(ids)
+
+
+def test_held_documents_of_a_case_and_an_expert_with_the_same_id_are_kept_apart(index: SearchIndex):
+    expert, case = (Owner(kind, NAMES) for kind in (OwnerKind.EXPERT, OwnerKind.CASE))
+    index.replace_document(document("a.pdf", expert, "tort"))
+    index.replace_document(document("b.pdf", case, "tort"))
+    assert [one.name for one in index.held_documents(expert)] == ["a.pdf"]
+    assert [one.name for one in index.held_documents(case)] == ["b.pdf"]
+    assert index.held_owners(limit=5) == [case, expert]
+
+
 # Whatever is typed
 
 NASTY = [

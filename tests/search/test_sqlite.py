@@ -171,3 +171,14 @@ def test_a_closed_index_says_so(tmp_path: Path):
     index.close()
     with pytest.raises(SearchUnavailable, match="was closed"):
         index.search("hearsay")
+
+
+def test_passages_that_searches_no_longer_find_are_not_counted_as_held(tmp_path: Path):
+    index = SqliteIndex(tmp_path / "search.db")
+    index.replace_document(document(1, "on hearsay", "on laches", "on estoppel"))
+    with sqlite3.connect(tmp_path / "search.db") as db:
+        lost = db.execute("SELECT max(id) FROM passages").fetchone()
+        db.execute("DELETE FROM passages_fts WHERE rowid = ?", lost)
+    db.close()
+    assert index.search("estoppel").total == 0
+    assert [held.passages for held in index.held_documents(document(1).owner)] == [2]

@@ -56,21 +56,28 @@ def test_attempts_are_filtered(desk: Workspace, api_as: NewClient) -> None:
         assert ids(admin.get(f"{API}/tasks{query}")) == expected, query
 
 
-def test_fifty_attempts_are_a_page_and_pages_name_their_neighbours(
+def test_fifty_attempts_are_a_page_and_pages_lead_to_their_neighbours(
     desk: Workspace, api_as: NewClient
 ) -> None:
     admin = api_as(Role.ADMIN)
     with desk.database.write() as session:
         session.add_all(TaskAttempt(task_run_id=uuid4(), attempt=1, created_at=utc_now()) for _ in range(101))
-    seen: list[int] = []
-    neighbours: list[tuple[int | None, int | None]] = []
-    page: int | None = 1
-    while page:
-        answer = admin.get(f"{API}/tasks?page={page}")
-        seen += ids(answer)
-        neighbours.append((answer.json()["previous"], page := answer.json()["next"]))
-    assert (len(seen), len(set(seen))) == (101, 101)
-    assert neighbours == [(None, 2), (1, 3), (2, None)]
+    numbered = [ids(admin.get(f"{API}/tasks?page={page}")) for page in (1, 2, 3, 4)]
+    assert [len(page) for page in numbered] == [50, 50, 1, 0]
+    seen: list[list[int]] = []
+    neighbours: list[tuple[bool, bool]] = []
+    query = ""
+    while query is not None:
+        answer = admin.get(f"{API}/tasks{query}")
+        seen.append(ids(answer))
+        page = answer.json()
+        neighbours.append((page["has_previous"], page["has_next"]))
+        query = f"?cursor={page['next']}" if page["next"] else None
+    assert seen == numbered[:3]
+    assert neighbours == [(False, True), (True, True), (True, False)]
+    assert ids(admin.get(f"{API}/tasks?cursor={page['previous']}")) == numbered[1]
+    for wrong in ("cursor=x", "page=2002", "page=0"):
+        assert admin.get(f"{API}/tasks?{wrong}").status_code == 422
 
 
 def test_an_attempt_is_shown_whole(desk: Workspace, api_as: NewClient) -> None:
