@@ -121,9 +121,16 @@ def extraction_batch(
     )
     label_job(run_id, ["type:extraction", batch_tag(batch_id)])
     user = mine.batch.user_id
-    queue = user_queue(workspace.settings, user) if user and mine.other_shards else None
+    queue = user_queue(workspace.settings, user, workspace.database) if user and mine.other_shards else None
     for shard in mine.other_shards:
-        submit_batch_job(batch_id, shard, user_id=user, queue=queue, round_id=str(run_id))
+        submit_batch_job(
+            batch_id,
+            shard,
+            user_id=user,
+            queue=queue,
+            round_id=str(run_id),
+            priority=mine.batch.priority,
+        )
     with ending_in_order(workspace, attempt):
         run_steps(mine, attempt, workspace.settings.processes)
     with workspace.database.read() as session:

@@ -24,7 +24,7 @@ def run_demo(workspace: Workspace) -> str:
     with workspace.database.write() as session:
         user_id = local_user(session).id
     if _add_experts(workspace):
-        submit_document_pipeline(user_id, user_queue(workspace.settings, user_id))
+        submit_document_pipeline(user_id, user_queue(workspace.settings, user_id, workspace.database))
     batch_id = begin_batch(workspace, case_ids, [], BatchOptions(), user_id, batch_id=_DEMO)
     with workspace.database.read() as session:
         left = len(open_cases(session, batch_id))

@@ -11,6 +11,7 @@ import psutil
 _FRESH_SECONDS = 1.0
 _OLD_SECONDS = 30.0
 _GLANCE_SECONDS = 0.1
+_WEIGH_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +71,37 @@ class TreeMeter:
         self._root: psutil.Process | None = None
         self._look_at = 0.0
         self._measured: tuple[float, float] | None = None
+        self._weighed: set[int] = set()
+        self._weigh_at = 0.0
+        self._memory = 0
 
     def read(self) -> TreeUse | None:
         """None where no such process runs on this host."""
         root = self._find()
         if root is None:
             return None
-        seconds, memory = 0.0, 0
-        for process in _tree(root):
-            with suppress(psutil.Error), process.oneshot():
+        seconds, tree = 0.0, _tree(root)
+        for process in tree:
+            with suppress(psutil.Error):
                 used = process.cpu_times()
                 # Those that ended are in their parent's account
                 seconds += used.user + used.system + used.children_user + used.children_system
-                memory += _memory(process)
+        memory = self._memory_of(tree)
         now, before = time.monotonic(), self._measured
         self._measured = (now, seconds)
         if before is None or now <= before[0]:
             return TreeUse(None, memory)
         return TreeUse(max(100 * (seconds - before[1]) / (now - before[0]), 0.0), memory)
+
+    def _memory_of(self, tree: list[psutil.Process]) -> int:
+        """Counted anew when processes came or went, and now and then: the system takes its time for it."""
+        pids = {process.pid for process in tree}
+        if pids != self._weighed or time.monotonic() >= self._weigh_at:
+            self._weighed, self._weigh_at, self._memory = pids, time.monotonic() + _WEIGH_SECONDS, 0
+            for process in tree:
+                with suppress(psutil.Error):
+                    self._memory += _memory(process)
+        return self._memory
 
     def _find(self) -> psutil.Process | None:
         if self._root is not None and self._root.is_running():

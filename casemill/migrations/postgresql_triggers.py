@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from casemill.errors import Unavailable
+from casemill.errors import CasemillError
 
 SEARCH_INDEX = "ix_job_texts_text"
 
@@ -178,7 +178,7 @@ def _need_trigrams(connection: Connection) -> None:
     try:
         connection.exec_driver_sql("CREATE EXTENSION pg_trgm")
     except DBAPIError as error:
-        raise Unavailable(
+        raise CasemillError(
             "Searching jobs needs PostgreSQL's extension pg_trgm, which could not be created "
             f"({str(error.orig).strip()}). It comes with the packages postgresql-contrib or, on Debian, "
             "postgresql; somebody who may has to run `CREATE EXTENSION pg_trgm` in this database once"

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Table as SqlTable
 from sqlalchemy import and_, case, or_, update
+from sqlalchemy import select as select_columns
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, SQLModel, col, select
@@ -337,10 +338,17 @@ def _newer(model: type[Job] | type[TaskAttempt], at: datetime, state_id: UUID) -
 
 
 def _add(session: Session, model: type[SQLModel], key: list[str], **values: Any) -> None:
-    """A row with its defaults, if there is none of this key."""
+    """A row with its defaults, if there is none of this key.
+
+    Looking first is what makes it quick: most rows are there, and SQLAlchemy compiles an insert that may
+    conflict anew each time.
+    """
+    table: SqlTable = getattr(model, "__table__")  # noqa: B009  SQLModel does not declare it
+    there = select_columns(1).where(*(table.c[name] == values[name] for name in key))
+    if session.connection().execute(there).first():
+        return
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     row = model(**values).model_dump(exclude={"id"} if model is TaskAttempt else None)
-    table: SqlTable = getattr(model, "__table__")  # noqa: B009  SQLModel does not declare it
     session.connection().execute(insert(table).values(row).on_conflict_do_nothing(index_elements=key))
 
 

@@ -146,8 +146,12 @@ class FeedReader:
         return Position(last, tuple(gaps[-_MOST_GAPS:]))
 
 
-def newest_id(session: Session) -> int:
-    return session.exec(select(func.max(JobEvent.id))).one() or 0
+def newest_id(session: Session, job_id: UUID | None = None) -> int:
+    """Of the feed, or of what it says of one job; 0 if that is nothing."""
+    newest = select(func.max(JobEvent.id))
+    if job_id is not None:
+        newest = newest.where(JobEvent.job_id == job_id)
+    return session.exec(newest).one() or 0
 
 
 def has_lost(session: Session, after: int) -> bool:

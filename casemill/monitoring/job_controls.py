@@ -194,7 +194,7 @@ def _require_over(job: Job, run: FlowRun, done: str) -> None:
     if job.status == JobStatus.CANCELLED and has_process(job):
         raise Refused(f"Its process is not gone yet; it can be {done} when it is")
     if living_processes(run):
-        raise Refused(f"A process of it is still there; it can be {done} when that is gone")
+        raise Refused(f"A process of it is still there; it can be {done} when that is gone, in some seconds")
     if run.deployment_id is None:
         raise Refused(
             "It was not started from a deployment, so no worker can take it; start a new job instead"

@@ -57,7 +57,7 @@ def jobs(
     """A page, from 1; none beyond the last."""
     ids = session.scalars(page_of_ids(session, wanted, sort, page, per_page)).all()
     rows = {job.id: job for job in session.exec(select(Job).where(col(Job.id).in_(ids)))}
-    return [rows[job_id] for job_id in ids]
+    return [rows[job_id] for job_id in ids if job_id in rows]  # one may have been deleted in between
 
 
 def count_jobs(session: Session, wanted: JobFilter) -> int:

@@ -168,7 +168,9 @@ def is_over(run: FlowRun) -> bool:
 
 
 def jobs_of_batch(batch_id: UUID) -> list[FlowRun]:
-    return _runs(FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)])))
+    """The oldest first."""
+    found = _runs(FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)])))
+    return sorted(found, key=lambda run: run.created.timestamp() if run.created else 0.0)
 
 
 def label_job(run_id: UUID, tags: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """Pool, queues and workers as Prefect has them, taken over into our rows."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +15,15 @@ from sqlmodel import Session, col, select
 
 from casemill.db import Database
 from casemill.local.host import TreeMeter, TreeUse
-from casemill.models import FeedKind, JobEvent, Worker, WorkQueue
+from casemill.models import FeedKind, Job, JobEvent, JobStatus, Worker, WorkQueue
 from casemill.models.columns import utc_now
 from casemill.monitoring.jobs import USER_QUEUE
 from casemill.monitoring.recorded_json import storable
 from casemill.settings import Settings
 
 _PAGE = 200  # the most Prefect returns at once
+_QUIET_SECONDS = 8.0
+_LIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 _CPU_STEP = 5.0  # percent of a core: less than that is no news
 _MEMORY_STEP = 0.05  # of what it had
 
@@ -38,9 +41,28 @@ class Observer:
         self._database = database
         self._pool = settings.work_pool
         self._local_worker = settings.local_worker
+        self._seen: list[Row] | None = None
+        self._not_before = 0.0
         self._meter = TreeMeter(settings.local_worker, "CASEMILL_HOME", str(settings.home))
 
     def observe(self) -> None:
+        """To be called every few seconds; while nothing waits or runs, every other time is enough."""
+        with self._database.read() as session:
+            is_quiet = session.exec(select(Job.id).where(col(Job.status).in_(_LIVE)).limit(1)).first() is None
+            known = [*session.exec(select(WorkQueue)), *session.exec(select(Worker))]
+        if is_quiet and time.monotonic() < self._not_before:
+            return
+        self._not_before = time.monotonic() + _QUIET_SECONDS
+        seen = self._look()
+        news = compared(known, seen)
+        # Who pauses a queue shows so at once, in our rows: the feed goes by what was seen of Prefect
+        told = news.told if self._seen is None else compared(self._seen, seen).told
+        if news.changed or news.gone or told:  # nothing new is the rule, and a writer keeps others waiting
+            with self._database.write() as session:
+                write(session, News(news.changed, news.gone, told), utc_now())
+        self._seen = seen
+
+    def _look(self) -> list[Row]:
         """A pool that Prefect does not know has no queues and no workers."""
         try:
             pool = self._client.read_work_pool(self._pool)
@@ -49,18 +71,13 @@ class Observer:
                 lambda at: self._client.read_workers_for_work_pool(self._pool, limit=_PAGE, offset=at)
             )
         except ObjectNotFound:
-            pool, queues, workers = None, [], []
+            return []
         use = {self._local_worker: self._meter.read()}
-        seen_queues = [_queue(queue) for queue in queues if queue.name != self._pool]
-        if pool:
-            seen_queues.append(_pool(pool))
-        seen_workers = [_worker(worker, use.get(worker.name)) for worker in workers]
-        with self._database.read() as session:
-            known = [*session.exec(select(WorkQueue)), *session.exec(select(Worker))]
-        news = compared(known, [*seen_queues, *seen_workers])
-        if news.changed or news.gone:  # nothing new is the rule, and a writer keeps others waiting
-            with self._database.write() as session:
-                write(session, news, utc_now())
+        return [
+            _pool(pool),
+            *(_queue(queue) for queue in queues if queue.name != self._pool),
+            *(_worker(worker, use.get(worker.name)) for worker in workers),
+        ]
 
 
 @dataclass(frozen=True, slots=True)

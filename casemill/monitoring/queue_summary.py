@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from casemill.models import OVER, Job, JobStatus, JobSubStatus, JobType, RecorderMark
 from casemill.models.recorder_mark import THE_RECORDER
-from casemill.monitoring.serving import Serving, Turn, first_turn, next_in_turn, waits_for_slot
+from casemill.monitoring.serving import TAKEN, Line, Serving, Turn, jobs_held, jobs_in, waits_for_slot
 from casemill.monitoring.worker_light import LONG_WAIT, Light, Load, worker_light
 
 CLEANUP = "job-cleanup"
@@ -58,14 +58,15 @@ def counts(session: Session, only_of: UUID | None) -> Counts:
     )
 
 
-def jobs_in_order(session: Session, at_most: int, only_of: UUID | None) -> Sequence[Job]:
-    """Those that run, then those that wait as they will be served, then those of later by their time."""
+def jobs_in_order(session: Session, line: Line, at_most: int, only_of: UUID | None) -> Sequence[Job]:
+    """Those that run, then those that wait as they will be served, then those held, then those of later."""
     mine = () if only_of is None else (Job.user_id == only_of,)
     running = select(Job).where(Job.status == JobStatus.RUNNING, *mine)
     found = list(session.exec(running.order_by(col(Job.started_at), col(Job.id)).limit(at_most)))
-    taken = select(Job).where(Job.status == JobStatus.PENDING, ~waits_for_slot(), *mine)
-    found += session.exec(taken.order_by(col(Job.state_at)).limit(at_most)).all()
-    found += next_in_turn(session, at_most, only_of)
+    taken = select(Job).where(Job.status == JobStatus.PENDING, col(Job.state_name).in_(TAKEN), *mine)
+    found += session.exec(taken.order_by(col(Job.state_at), col(Job.id)).limit(at_most)).all()
+    found += jobs_in(session, line)
+    found += jobs_held(session, at_most, only_of)
     later = select(Job).where(Job.status == JobStatus.SCHEDULED, *mine)
     found += session.exec(later.order_by(col(Job.scheduled_at), col(Job.id)).limit(at_most)).all()
     return found[:at_most]
@@ -89,18 +90,18 @@ def last_cleanup(session: Session) -> Cleanup | None:
     return Cleanup(job.id, job.finished_at, job.result or job.error)
 
 
-def light_of(session: Session, scene: Serving, now: datetime) -> Light:
+def light_of(session: Session, scene: Serving, turn: Turn, now: datetime) -> Light:
     mark = session.get(RecorderMark, THE_RECORDER)
-    return worker_light(scene.workers, load_of(session, scene, now), mark.seen_at if mark else None, now)
+    load = load_of(session, scene, turn, now)
+    return worker_light(scene.workers, load, mark.seen_at if mark else None, now)
 
 
-def load_of(session: Session, scene: Serving, now: datetime) -> Load:
-    turn: Turn = first_turn(session)
+def load_of(session: Session, scene: Serving, turn: Turn, now: datetime) -> Load:
     return Load(
         running=len(scene.in_pool),
         limit=scene.pool_limit,
         waiting=turn.waiting,
-        grown_by=turn.waiting and _grown_by(session, now),
+        grown_by=_grown_by(session, now) if turn.waiting else 0,
         longest_wait=now - turn.oldest_due_at if turn.oldest_due_at else None,
         pool_paused=scene.pool_paused,
     )

@@ -11,8 +11,8 @@ from casemill.models import Job, TaskAttempt
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings
 
-_AT_ONCE = 5000
-_MOST_TIMES = 20  # what is left over is for the next time: others want to write too
+_AT_ONCE = 2000
+_MOST_TIMES = 25  # what is left over is for the next time: others want to write too
 _LATE = timedelta(minutes=10)  # a result may come in after its attempt is over, hardly later than this
 
 

@@ -79,6 +79,14 @@ class Turn:
     oldest_due_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Places of the jobs that come next, the first first, and how it is with all that wait."""
+
+    places: dict[UUID, Place]
+    turn: Turn
+
+
 @dataclass(frozen=True)
 class Serving:
     """Pool, queues and workers as Prefect last described them, and who holds a slot.
@@ -108,7 +116,9 @@ class Serving:
 
     @property
     def in_pool(self) -> list[Holder]:
-        return [holder for holder in self.holders if holder.queue is not None]
+        """Those in queues of our pool; where nothing is known of it yet, in any."""
+        known = self.queues if self.is_known else {holder.queue for holder in self.holders if holder.queue}
+        return [holder for holder in self.holders if holder.queue in known]
 
     @property
     def free_in_pool(self) -> int:
@@ -158,27 +168,34 @@ def places(session: Session, ids: Collection[UUID]) -> dict[UUID, Place]:
     return {row[0]: Place(row[1], row[2]) for row in session.connection().execute(query)}
 
 
-def next_in_turn(session: Session, at_most: int, only_of: UUID | None = None) -> Sequence[Job]:
-    """Jobs that wait, in the order in which they will be served; those of paused queues last."""
-    turns = _turns()
-    query = (
-        select(Job)
-        .outerjoin(turns, turns.c.id == col(Job.id))
-        .where(waits_for_slot())
-        .order_by(turns.c.place.is_(None), turns.c.place, _due_at(), col(Job.id))
-        .limit(at_most)
-    )
-    if only_of is not None:
-        query = query.where(Job.user_id == only_of)
-    return session.exec(query).all()
-
-
-def first_turn(session: Session) -> Turn:
+def line_up(session: Session, at_most: int, only_of: UUID | None = None) -> Line:
+    """The jobs that come next, of everybody or one user, and how it is with all that wait."""
     turns = _turns()
     has_slot = turns.c.in_queue <= turns.c.free
-    oldest: Any = func.min(case((has_slot, turns.c.due_at)))
-    row = session.connection().execute(select_columns(func.count(turns.c.id), oldest)).one()
-    return Turn(row[0], row[1])
+    oldest: Any = func.min(case((has_slot, turns.c.due_at))).over()
+    every: Any = func.count().over()
+    line = select_columns(turns, every.label("waiting"), oldest.label("oldest")).subquery("line")
+    query = select_columns(line).order_by(line.c.place).limit(max(at_most, 1))
+    rows = session.connection().execute(query if only_of is None else query.where(line.c.user_id == only_of))
+    found = rows.all()
+    if not found and only_of is not None:
+        return Line({}, line_up(session, 0).turn)  # others may wait
+    turn = Turn(found[0].waiting, found[0].oldest) if found else Turn(0, None)
+    return Line({row.id: Place(row.place, row.in_queue) for row in found[:at_most]}, turn)
+
+
+def jobs_in(session: Session, line: Line) -> list[Job]:
+    found = {job.id: job for job in session.exec(select(Job).where(col(Job.id).in_(line.places)))}
+    return [found[job_id] for job_id in line.places if job_id in found]
+
+
+def jobs_held(session: Session, at_most: int, only_of: UUID | None = None) -> Sequence[Job]:
+    """Those that wait and are in no line: their queue is paused, or they are in none. The oldest first."""
+    paused = select(WorkQueue.name).where(col(WorkQueue.paused), ~col(WorkQueue.is_pool))
+    query = select(Job).where(waits_for_slot(), or_(col(Job.queue).is_(None), col(Job.queue).in_(paused)))
+    if only_of is not None:
+        query = query.where(Job.user_id == only_of)
+    return session.exec(query.order_by(col(Job.scheduled_at), col(Job.id)).limit(at_most)).all()
 
 
 def overdue_jobs(session: Session, scene: Serving, before: datetime) -> int:
@@ -207,6 +224,7 @@ def _turns() -> Any:
     limit = func.coalesce(col(WorkQueue.concurrency_limit), _UNLIMITED)
     columns: list[Any] = [
         col(Job.id).label("id"),
+        col(Job.user_id).label("user_id"),
         in_queue.label("in_queue"),
         _due_at().label("due_at"),
         urgency.label("urgency"),
@@ -230,8 +248,8 @@ def _turns() -> Any:
     place: Any = func.row_number().over(
         order_by=(has_slot.desc(), ranked.c.priority, ranked.c.urgency.desc(), ranked.c.due_at, ranked.c.id)
     )
-    shown = (ranked.c.id, ranked.c.in_queue, ranked.c.free, ranked.c.due_at, place.label("place"))
-    return select_columns(*shown).subquery("turns")
+    kept = (ranked.c.id, ranked.c.user_id, ranked.c.in_queue, ranked.c.free, ranked.c.due_at)
+    return select_columns(*kept, place.label("place")).subquery("turns")
 
 
 def _due_at() -> ColumnElement[datetime]:

@@ -114,7 +114,7 @@ def _page(
     """ids has one more than the page if there is a next one, unless is_last says it."""
     wanted = select(TaskAttempt).where(col(TaskAttempt.id).in_(ids[:per_page])).options(*_without_texts())
     rows = {attempt.id: attempt for attempt in session.exec(wanted)}
-    attempts = [rows[number] for number in ids[:per_page]]
+    attempts = [rows[number] for number in ids[:per_page] if number in rows]  # or deleted in between
     ends_here = len(ids) <= per_page if is_last is None else is_last
     if not attempts:
         return TaskPage([], None, None)

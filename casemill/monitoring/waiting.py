@@ -1,6 +1,6 @@
 """Why a job waits: what holds it, in a sentence, and its place in the queue."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -67,8 +67,18 @@ def why_waiting_all(
         return {}
     scene = serving(session, settings, (job.queue for job in waiting))
     due = [job.id for job in waiting if job.status == JobStatus.PENDING and not is_taken(job)]
-    found = places(session, due)
-    return {job.id: explain(job, scene, found.get(job.id), now, only_of) for job in waiting}
+    return explain_all(waiting, scene, places(session, due), now, only_of)
+
+
+def explain_all(
+    jobs: Iterable[Job],
+    scene: Serving,
+    known: Mapping[UUID, Place],
+    now: datetime,
+    only_of: UUID | None = None,
+) -> dict[UUID, Waiting]:
+    """Of those of the jobs that wait, given the places of those that are in line."""
+    return {job.id: explain(job, scene, known.get(job.id), now, only_of) for job in jobs if waits(job)}
 
 
 def waits(job: Job) -> bool:

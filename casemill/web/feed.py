@@ -76,6 +76,10 @@ class Listener:
             self._waiting.extend(wanted)
             self._news.set()
 
+    @property
+    def is_behind(self) -> bool:
+        return bool(self._waiting)
+
     def cut_off(self) -> None:
         self.is_cut_off = True
         self._waiting.clear()
@@ -106,6 +110,10 @@ class Feed:
     @property
     def is_reading(self) -> bool:
         return self._reading is not None
+
+    def has_read(self, row_id: int) -> bool:
+        """Whether all who listen have been handed that row of the feed."""
+        return row_id <= self._position.last
 
     @asynccontextmanager
     async def listening(self, wants: Callable[[Message], bool]) -> AsyncGenerator[Listener]:

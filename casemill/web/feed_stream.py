@@ -24,6 +24,7 @@ from casemill.web.feed import Feed, Listener, Message, named_event
 logger = logging.getLogger(__name__)
 
 _LINGER_SECONDS = 1.0  # what a job said last may become known after its end
+_LOOK_AGAIN_SECONDS = 0.05
 _PAGE = 1000
 
 
@@ -122,11 +123,14 @@ class FeedStream:
                     ends_at = time.monotonic() + _LINGER_SECONDS
             now = time.monotonic()
             if ends_at is not None and now >= ends_at:
-                job = await asyncio.to_thread(self._read_job)
-                if _is_over(job):
+                job, newest = await asyncio.to_thread(self._read_end)
+                if not _is_over(job):
+                    ends_at = None  # it was lost, and is on its way again
+                elif self.feed.has_read(newest) and not listener.is_behind:
                     yield self._end(job)
                     return
-                ends_at = None  # it was lost, and is on its way again
+                else:  # its row says so before the feed has brought it here
+                    ends_at = time.monotonic() + _LOOK_AGAIN_SECONDS
             if now >= check_at:
                 if not await self._may_still():
                     yield _comment("signed out")
@@ -178,6 +182,11 @@ class FeedStream:
     def _read_job(self) -> Job | None:
         with self.database.read() as session:
             return session.get(Job, self.job_id)
+
+    def _read_end(self) -> tuple[Job | None, int]:
+        """The job, and the id of what the feed said of it last."""
+        with self.database.read() as session:
+            return session.get(Job, self.job_id), newest_id(session, self.job_id)
 
 
 async def _after(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -17,6 +17,8 @@ from tests.ledger import begin, chain_of, do_nothing, work
 
 runner = CliRunner()
 
+WITHOUT_DATA = [("mail", "preview")]
+
 
 def commands(group: typer.Typer, *names: str) -> list[tuple[str, ...]]:
     """The full names of all commands."""
@@ -31,7 +33,7 @@ def commands(group: typer.Typer, *names: str) -> list[tuple[str, ...]]:
 def test_every_command_takes_home_and_says_what_it_does(command: tuple[str, ...]) -> None:
     shown = runner.invoke(app, [*command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
     assert shown.exit_code == 0
-    assert "--home" in shown.output
+    assert "--home" in shown.output or command in WITHOUT_DATA
 
 
 def ask(home: Path, *arguments: str) -> Any:

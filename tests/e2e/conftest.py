@@ -74,7 +74,17 @@ def clean_environment() -> dict[str, str]:
 
 def start_up(home: Path, port: int, *arguments: str) -> Up:
     process = subprocess.Popen(
-        [CASEMILL, "up", "--home", str(home), "--prefect-port", str(port), *arguments],
+        [
+            CASEMILL,
+            "up",
+            "--home",
+            str(home),
+            "--port",
+            str(free_port()),
+            "--prefect-port",
+            str(port),
+            *arguments,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

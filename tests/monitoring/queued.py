@@ -43,6 +43,8 @@ def keep(
     with database.write() as session:
         session.add(WorkQueue(name=POOL, is_pool=True, concurrency_limit=limit, paused=paused))
         session.add(RecorderMark(seen_at=NOW))
+        if not any(isinstance(row, WorkQueue) and row.name == "default" for row in rows):
+            session.add(WorkQueue(name="default"))
         for number in range(workers):
             session.add(Worker(name=f"worker {number}", online=True, last_heartbeat_at=ago(5)))
         session.add_all(rows)

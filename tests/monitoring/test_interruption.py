@@ -2,6 +2,8 @@
 
 import threading
 import time
+from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -9,8 +11,10 @@ from prefect import flow, task
 from prefect.exceptions import TerminationSignal
 from sqlmodel import select
 
-from casemill.extraction.sandbox import SandboxClosed
+from casemill.extraction.contract import ExtractionLimits
+from casemill.extraction.sandbox import Sandbox, SandboxClosed
 from casemill.models import Attempt, CaseDocument, CaseStep
+from casemill.models.columns import utc_now
 from casemill.monitoring.interruption import ending_in_order
 from casemill.operations import claims
 from casemill.operations.run_step import run_step
@@ -52,11 +56,11 @@ def test_paused_the_task_at_hand_ends_under_its_claims(
         told.wait(10)
         time.sleep(0.5)  # longer than the lease
         with desk.database.write() as session:
-            claims.take_back(session, claims.utc_now(), Attempt(UUID(int=3)))
+            claims.take_back(session, utc_now(), Attempt(UUID(int=3)))
             renewed.append(session.get_one(CaseDocument, document).claimed_by == attempt.run_id)
             renewed.append(session.get_one(CaseDocument, document).processing_status == "processing")
 
-    monkeypatch.setattr(Workspace, "lease", property(lambda _: claims.timedelta(seconds=0.2)))
+    monkeypatch.setattr(Workspace, "lease", property(lambda _: timedelta(seconds=0.2)))
 
     @flow
     def pausing() -> None:
@@ -73,20 +77,10 @@ def test_paused_the_task_at_hand_ends_under_its_claims(
     assert renewed == [True, True]
 
 
-def test_told_to_end_it_waits_for_no_document(prefect_server: None, desk: Workspace) -> None:
-    closed: list[bool] = []
-
-    @flow
-    def ending() -> None:
-        with ending_in_order(desk, Attempt(UUID(int=4))):
+def test_told_to_end_it_waits_for_no_document(desk: Workspace, limits: ExtractionLimits) -> None:
+    with Sandbox(1, limits) as sandbox:
+        workspace = Workspace(desk.settings, desk.database, desk.documents, desk.index, sandbox)
+        with pytest.raises(TerminationSignal), ending_in_order(workspace, Attempt(UUID(int=4))):
             raise TerminationSignal(signal=15)
-
-    class Closing:
-        def close(self) -> None:
-            closed.append(True)
-
-    interrupted = Workspace(desk.settings, desk.database, desk.documents, desk.index, Closing())  # type: ignore[arg-type]
-    desk = interrupted
-    with pytest.raises(TerminationSignal):
-        ending()
-    assert closed == [True]
+        with pytest.raises(SandboxClosed):
+            sandbox.extract(Path("brief.pdf"))

@@ -5,16 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy import update as sql_update
 from sqlmodel import Session, col, delete, select
 
 from casemill.db import Database
-from casemill.errors import BadInput
+from casemill.errors import BadInput, CasemillError
+from casemill.migrations import migrate
 from casemill.models import FeedKind, Job, JobEvent, JobStatus, JobText, JobType, User
 from casemill.monitoring.job_history import count_same_error, history_of
 from casemill.monitoring.job_queries import JobFilter, JobSort, count_jobs, jobs, matching_ids
+from tests.postgres import run_sql
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 ANNA, BORIS = UUID(int=1), UUID(int=2)
@@ -220,3 +223,15 @@ def test_other_jobs_with_the_same_error_are_counted_among_those_one_sees(databas
 
 def is_sqlite(database: Database) -> bool:
     return database.engine.dialect.name == "sqlite"
+
+
+def test_without_the_extension_for_searching_migrating_says_what_to_do(postgres: str) -> None:
+    """Who may not create it reads what to ask for, instead of a bare error of the database."""
+    name = f"poor_{uuid4().hex}"
+    run_sql(postgres, f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name}")
+    with psycopg.connect(host=postgres, user="postgres", dbname=name, autocommit=True) as connection:
+        connection.execute(f"GRANT ALL ON SCHEMA public TO {name}".encode())
+    database = Database(f"postgresql+psycopg://{name}@/{name}?host={postgres}")
+    with pytest.raises(CasemillError, match="CREATE EXTENSION pg_trgm"):
+        migrate(database)
+    database.close()

@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.states import Pending, Running, Scheduled
 from prefect.types import DateTime
-from sqlmodel import select
+from sqlmodel import col, select
 
 from casemill.db import Database
 from casemill.models import FeedKind, Job, JobEvent, Worker, WorkQueue
@@ -22,7 +22,7 @@ from casemill.monitoring.observation import Observer, compared
 from casemill.monitoring.reconcile import Reconciler
 from casemill.monitoring.waiting import WaitKind, why_waiting_all
 from casemill.settings import Settings
-from tests.monitoring.queued import NOW
+from tests.monitoring.queued import NOW, running
 
 USER = uuid4()
 _STOPPED = {WaitKind.POOL_PAUSED, WaitKind.QUEUE_PAUSED, WaitKind.USER_LIMIT, WaitKind.GLOBAL_LIMIT}
@@ -43,6 +43,9 @@ def settings(prefect_client: SyncPrefectClient) -> Settings:
 
 @pytest.fixture
 def observe(prefect_client: SyncPrefectClient, sqlite: Database, settings: Settings) -> Callable[[], None]:
+    """Looks at once; a job that runs elsewhere keeps it from taking its time."""
+    with sqlite.write() as session:
+        session.add(running("elsewhere"))
     return Observer(prefect_client, sqlite, settings).observe
 
 
@@ -102,6 +105,33 @@ def test_nothing_is_written_where_nothing_is_new(
     before = {row.name: row.recorded_at for row in rows(sqlite, Worker).values()}
     observe()
     assert {row.name: row.recorded_at for row in rows(sqlite, Worker).values()} == before
+
+
+def test_a_pause_is_told_though_it_was_shown_before_it_was_seen(
+    prefect_client: SyncPrefectClient, sqlite: Database, settings: Settings, observe: Callable[[], None]
+) -> None:
+    """Who pauses the queue marks our row at once; the feed was then never told."""
+    observe()
+    prefect_client.update_work_pool(settings.work_pool, WorkPoolUpdate(is_paused=True))
+    with sqlite.write() as session:
+        session.get_one(WorkQueue, settings.work_pool).paused = True
+    observe()
+    observe()
+    assert [(row["queue"], row["paused"]) for row in told(sqlite)] == [(settings.work_pool, True)]
+
+
+def test_while_nothing_waits_or_runs_it_takes_its_time(
+    prefect_client: SyncPrefectClient, sqlite: Database, settings: Settings
+) -> None:
+    observer = Observer(prefect_client, sqlite, settings)
+    observer.observe()
+    prefect_client.update_work_pool(settings.work_pool, WorkPoolUpdate(is_paused=True))
+    observer.observe()
+    assert not rows(sqlite, WorkQueue)[settings.work_pool].paused
+    with sqlite.write() as session:
+        session.add(running())
+    observer.observe()
+    assert rows(sqlite, WorkQueue)[settings.work_pool].paused
 
 
 def test_a_pool_that_is_gone_leaves_nothing(
@@ -164,7 +194,7 @@ def test_places_and_reasons_are_what_prefect_serves(
     with sqlite.write() as session:
         make_due_pending(session, utc_now())
         session.flush()
-        jobs = session.exec(select(Job)).all()
+        jobs = session.exec(select(Job).where(col(Job.id).in_(runs))).all()
         found = why_waiting_all(session, settings, jobs, utc_now())
     starts = [
         (waiting.place, job_id)

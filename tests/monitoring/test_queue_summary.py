@@ -9,7 +9,7 @@ from sqlalchemy import text
 from casemill.db import Database
 from casemill.models import Job, JobStatus, JobSubStatus, JobType, WorkQueue
 from casemill.monitoring.queue_summary import counts, jobs_in_order, last_cleanup, light_of, load_of
-from casemill.monitoring.serving import serving
+from casemill.monitoring.serving import line_up, serving
 from casemill.settings import Settings
 from tests.monitoring.queued import NOW, ago, job, keep, running
 
@@ -44,13 +44,16 @@ def test_jobs_come_in_the_order_in_which_they_run_and_will_run(database: Databas
     waiting = [job(scheduled_at=ago(seconds)) for seconds in (40, 30)]
     taken = job(state_name="Pending")
     runs = [running(started_at=ago(seconds)) for seconds in (90, 80)]
-    over = job(status=JobStatus.COMPLETED)
-    keep(database, *reversed([*runs, taken, *waiting, *later, over]))
+    held = job("held")
+    over, other = job(status=JobStatus.COMPLETED), uuid4()
+    keep(
+        database, *reversed([*runs, taken, *waiting, held, *later, over]), WorkQueue(name="held", paused=True)
+    )
     with database.read() as session:
-        found = [each.id for each in jobs_in_order(session, 100, None)]
-        few = [each.id for each in jobs_in_order(session, 4, None)]
-        nobodys = jobs_in_order(session, 100, uuid4())
-    assert found == [each.id for each in [*runs, taken, *waiting, *later]]
+        found = [each.id for each in jobs_in_order(session, line_up(session, 100), 100, None)]
+        few = [each.id for each in jobs_in_order(session, line_up(session, 4), 4, None)]
+        nobodys = jobs_in_order(session, line_up(session, 100, other), 100, other)
+    assert found == [each.id for each in [*runs, taken, *waiting, held, *later]]
     assert few == found[:4]
     assert list(nobodys) == []
 
@@ -87,8 +90,8 @@ def test_the_queue_grows_by_those_that_came_less_those_that_were_begun(database:
     keep(database, *came, *begun, long_ago, limit=2)
     with database.read() as session:
         scene = serving(session, SETTINGS)
-        load = load_of(session, scene, NOW)
-        light = light_of(session, scene, NOW)
+        load = load_of(session, scene, line_up(session, 0).turn, NOW)
+        light = light_of(session, scene, line_up(session, 0).turn, NOW)
     assert (load.waiting, load.grown_by, load.longest_wait) == (3, 1, timedelta(seconds=60))
     assert (load.running, load.limit) == (2, 2)
     assert light.colour == "yellow"
@@ -101,4 +104,4 @@ def test_those_held_in_their_own_queue_make_nobody_look_at_the_workers(
     held = WorkQueue(name="held", paused=paused, concurrency_limit=1)
     keep(database, held, running("held"), job("held", scheduled_at=ago(9000)))
     with database.read() as session:
-        assert light_of(session, serving(session, SETTINGS), NOW).colour == "green"
+        assert light_of(session, serving(session, SETTINGS), line_up(session, 0).turn, NOW).colour == "green"

@@ -87,7 +87,8 @@ def test_a_schedule_tells_the_runs_that_prefect_has_planned(
     prefect_client.request("POST", f"/deployments/{deployment.id}/schedule", json={"max_runs": 5})
     start_run(office, actor(office, Role.ADMIN), sweep.name, {})  # by hand: none of the schedule's
     first, second, third = called(office, sweep.name).next_runs
-    assert third - second == second - first == timedelta(minutes=15)
+    apart = {(second - first).total_seconds(), (third - second).total_seconds()}
+    assert apart == {15 * 60}
     assert set_schedule(office, sweep.id, active=False).next_runs == ()
 
 

@@ -198,6 +198,20 @@ def test_the_end_is_told_whatever_kinds_were_asked_for(database: Database, viewe
         assert [event.event for event in heard.rest()] == ["end"]
 
 
+def test_the_end_comes_after_what_the_feed_has_yet_to_bring(
+    database: Database, viewer: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job's row was over when it was looked at, and its last event was read a moment later: too late."""
+    monkeypatch.setattr(feed, "_PAUSE_SECONDS", 2 * feed_stream._LINGER_SECONDS)
+    job = new_job(database)
+    with viewer.on(f"/jobs/{job}/events") as heard:
+        tell(database, job, FeedKind.JOB, status="failed")  # it is brought back, so this is no end
+        assert heard.next().json()["status"] == "failed"
+        with database.write() as session:
+            finish(session, job, JobStatus.COMPLETED)
+        assert [event.event for event in heard.rest()] == ["job", "end"]
+
+
 def test_a_job_that_crashed_and_was_brought_back_is_not_over(database: Database, viewer: Ear) -> None:
     job = new_job(database)
     with viewer.on(f"/jobs/{job}/events") as heard:

@@ -40,24 +40,22 @@ from casemill.web.shown_batches import (
 )
 from casemill.web.shown_jobs import ShownJob
 from casemill.web.shown_results import ShownResult
+from casemill.web.text import PageNumber, PerPage, Word, pages
 
 router = APIRouter(tags=["batches"])
 
 _MOST_CASES = 10_000
 _MOST_FAILURES = 100
 _MOST_JOBS = 200
-_LAST_PAGE = 1_000_000
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
-Page = Annotated[int, Query(ge=1, le=_LAST_PAGE)]
-PerPage = Annotated[int, Query(ge=1, le=200)]
 
 
 class NewBatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     case_ids: list[UUID] = Field(min_length=1, max_length=_MOST_CASES)
-    steps: list[Annotated[str, StringConstraints(max_length=100)]] = Field(
+    steps: list[Word] = Field(
         default=[], max_length=100, description="What they require is added. Empty: all steps."
     )
     options: BatchOptions = Field(default_factory=BatchOptions)
@@ -98,9 +96,7 @@ class SteeredBatch(BaseModel):
 
 
 class BatchCancellation(BaseModel):
-    why: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = Field(
-        default=None, description="A sentence for others, and for the log."
-    )
+    why: Word | None = Field(default=None, description="A sentence for others, and for the log.")
 
 
 @router.post(
@@ -159,7 +155,7 @@ def get_batches(
     actor: Viewer,
     workspace: GivenWorkspace,
     status: Annotated[list[BatchStatus], Query(description="Only these; repeat it for more.")] = [],  # noqa: B006  FastAPI copies it
-    page: Page = 1,
+    page: PageNumber = 1,
     per_page: PerPage = 50,
 ) -> BatchList:
     """The newest first."""
@@ -173,13 +169,13 @@ def get_batches(
         batches=[ShownBatch.of(batch, standing[batch.id]) for batch in found],
         total=total,
         page=page,
-        pages=-(-total // per_page),
+        pages=pages(total, per_page),
     )
 
 
 @router.get("/batches/{batch_id}")
 def get_batch(
-    batch_id: UUID, actor: Viewer, workspace: GivenWorkspace, page: Page = 1, per_page: PerPage = 50
+    batch_id: UUID, actor: Viewer, workspace: GivenWorkspace, page: PageNumber = 1, per_page: PerPage = 50
 ) -> BatchDetail:
     """Where it is, what failed and why, when it will be through; its cases by pages, by name."""
     with workspace.database.read() as session:
@@ -266,7 +262,7 @@ def _detail(session: Session, batch: Batch, page: int, per_page: int) -> BatchDe
                 ShownCase.of(case) for case in case_results(session, batch, per_page, (page - 1) * per_page)
             ],
             "page": page,
-            "pages": -(-case_count(batch, standing) // per_page),
+            "pages": pages(case_count(batch, standing), per_page),
             "failures": [
                 ShownFailure.of(row, case) for row, case in failed_rows(session, batch.id, _MOST_FAILURES)
             ],

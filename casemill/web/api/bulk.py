@@ -5,20 +5,23 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from sqlmodel import Session
 
 from casemill.access.actor import Actor
 from casemill.access.audit import audited
+from casemill.errors import NotFound
 from casemill.models import JobStatus, JobType
 from casemill.monitoring.bulk import Bulk, BulkAction, act_on_all, find_by_filter, find_by_ids
 from casemill.monitoring.job_queries import JobFilter
+from casemill.operations.local_user import user_called
 from casemill.web.deps import GivenWorkspace, Operator
 from casemill.web.shown_results import ShownResult
+from casemill.web.text import Word
 from casemill.workspace import Workspace
 
 router = APIRouter(tags=["jobs"])
 
 _MOST_IDS = 10_000
-_MOST_TEXT = 200
 
 
 class BulkFilter(BaseModel):
@@ -28,10 +31,8 @@ class BulkFilter(BaseModel):
 
     status: list[JobStatus] = Field(default=[], max_length=len(JobStatus))
     type: list[JobType] = Field(default=[], max_length=len(JobType))
-    user: UUID | None = None
-    q: str | None = Field(
-        default=None, max_length=_MOST_TEXT, description="In id, name, user, argument or error."
-    )
+    user: Word | None = Field(default=None, description="By id or name.")
+    q: Word | None = Field(default=None, description="Somewhere in id, name, user, argument values or error.")
     created_from: AwareDatetime | None = None
     created_to: AwareDatetime | None = None
     batch: UUID | None = None
@@ -41,11 +42,12 @@ class BulkFilter(BaseModel):
         given = [*self.status, *self.type, self.user, self.created_from, self.created_to, self.batch]
         return not any(given) and not (self.q or "").strip()
 
-    def wanted(self, actor: Actor) -> JobFilter:
+    def wanted(self, session: Session, actor: Actor) -> JobFilter:
+        """Raises NotFound for a user whose jobs the actor does not see."""
         return JobFilter(
             statuses=self.status,
             types=self.type,
-            user_id=self.user,
+            user_id=_user_id(session, actor, self.user) if self.user else None,
             text=self.q,
             created_from=self.created_from,
             created_to=self.created_to,
@@ -126,5 +128,16 @@ def change_jobs(asked: BulkRequest, actor: Operator, workspace: GivenWorkspace) 
 def _found(workspace: Workspace, actor: Actor, asked: BulkRequest) -> Bulk:
     with workspace.database.read() as session:
         if asked.filter is not None:
-            return find_by_filter(session, asked.action, asked.filter.wanted(actor))
+            return find_by_filter(session, asked.action, asked.filter.wanted(session, actor))
         return find_by_ids(session, actor, asked.action, asked.ids or [])
+
+
+def _user_id(session: Session, actor: Actor, id_or_name: str) -> UUID:
+    """An id need not be known: jobs outlive users. A name is not told to those who do not see its jobs."""
+    try:
+        return UUID(id_or_name)
+    except ValueError:
+        user = user_called(session, id_or_name)
+    if not actor.sees(user.id):
+        raise NotFound(f"No user {id_or_name!r} whose jobs you can see")
+    return user.id

@@ -12,8 +12,8 @@ from casemill.local.host import HostMeter
 from casemill.models import Alert, Job, Severity, WorkQueue
 from casemill.models.columns import utc_now
 from casemill.monitoring.queue_summary import counts, jobs_in_order, last_cleanup, light_of
-from casemill.monitoring.serving import Serving, serving
-from casemill.monitoring.waiting import Waiting, why_waiting_all
+from casemill.monitoring.serving import Serving, line_up, serving
+from casemill.monitoring.waiting import Waiting, explain_all
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings
 from casemill.web.api.workers import ShownLight, ShownWorker
@@ -122,14 +122,15 @@ def show_queue(workspace: GivenWorkspace, actor: Viewer) -> QueueSummary:
     """Jobs are counted and listed as far as one sees them; places in the queue are among everybody's."""
     now = utc_now()
     with workspace.database.read() as session:
-        scene = serving(session, workspace.settings)
         counted = counts(session, actor.only_of)
-        jobs = jobs_in_order(session, _MOST_JOBS, actor.only_of)
-        waiting = why_waiting_all(session, workspace.settings, jobs, now, actor.only_of)
+        line = line_up(session, _MOST_JOBS, actor.only_of)
+        jobs = jobs_in_order(session, line, _MOST_JOBS, actor.only_of)
+        scene = serving(session, workspace.settings, (job.queue for job in jobs))
+        waiting = explain_all(jobs, scene, line.places, now, actor.only_of)
         cleanup = last_cleanup(session)
         return QueueSummary(
             counts=ShownCounts.model_validate(counted),
-            workers=ShownLight.model_validate(light_of(session, scene, now)),
+            workers=ShownLight.model_validate(light_of(session, scene, line.turn, now)),
             worker_list=[ShownWorker.model_validate(worker) for worker in scene.workers],
             host=ShownHost.model_validate(_HOST.read()),
             limits=_limits(session, workspace.settings, scene, actor),

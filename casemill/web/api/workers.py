@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from casemill.models.columns import utc_now
 from casemill.monitoring.queue_summary import light_of
-from casemill.monitoring.serving import serving
+from casemill.monitoring.serving import line_up, serving
 from casemill.monitoring.worker_light import Colour
 from casemill.web.deps import GivenWorkspace, Viewer
 
@@ -49,6 +49,6 @@ def list_workers(workspace: GivenWorkspace, actor: Viewer) -> Workers:  # noqa: 
     """Those that Prefect knows, also such as have gone offline, in the order of their names."""
     with workspace.database.read() as session:
         scene = serving(session, workspace.settings)
-        light = light_of(session, scene, utc_now())
+        light = light_of(session, scene, line_up(session, 0).turn, utc_now())
     workers = [ShownWorker.model_validate(worker) for worker in scene.workers]
     return Workers(light=ShownLight.model_validate(light), workers=workers, total=len(workers))
