@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 
 from casemill.extraction.contract import ExtractionLimits
+from casemill.operations.retention import Retention
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
         default=48, ge=1, le=30 * 24, description="A link that confirms an expert's profile is good so long."
     )
     extraction: ExtractionLimits = Field(default_factory=ExtractionLimits)
+    retention: Retention = Field(default_factory=Retention)
 
     @field_validator("home", "project")
     @classmethod

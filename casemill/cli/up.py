@@ -9,7 +9,7 @@ import typer
 
 from casemill.cli.options import Home, Port, PrefectPort, connect_prefect, open_workspace, settings_of, stdout
 from casemill.db import Database
-from casemill.local.stack import Stack
+from casemill.local.stack import Stack, start_cleanup
 from casemill.local.this_machine import login_path
 
 
@@ -33,6 +33,10 @@ def up(
     with Stack(settings, say) as stack:
         signal.signal(signal.SIGINT, end)
         signal.signal(signal.SIGTERM, end)
+        try:
+            start_cleanup(stack.api_url)
+        except OSError as error:
+            say(f"No cleanup was started ({error}); the next one by its schedule makes up for it")
         if demo:
             connect_prefect(settings, stack.api_url)
             from casemill.local.demo import run_demo  # Prefect is imported after it knows its server

@@ -14,6 +14,7 @@ _TYPE_OF_FLOW = {
     "trial-reminders": JobType.TRIAL,
     "trial-expirations": JobType.TRIAL,
     "search-sync": JobType.SYNC,
+    "job-cleanup": JobType.MAINTENANCE,
 }
 _PRIORITY = "priority:"
 _PRIORITIES = [str(priority) for priority in range(11)]

@@ -83,7 +83,7 @@ class BucketStore:
     @contextmanager
     def fetch(self, key: str) -> Generator[Path]:
         sha256 = hash_in_key(key)
-        with tempfile.TemporaryDirectory(prefix="casemill-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="casemill-fetched-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / sha256
             if self._download(key, path) != sha256:
                 raise StorageUnavailable(f"{key} came back damaged from bucket {self.bucket!r}; try again")
