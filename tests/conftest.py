@@ -1,5 +1,6 @@
 """What every test may use: both databases, a workspace with real parts, and cases with documents."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from casemill.storage.folder import FolderStore
 from casemill.workspace import Workspace
 from tests.paper import write_pdf
 from tests.postgres import PostgresMissing, postgres_server, run_sql
+
+# Read when Prefect is imported: a test that forgot its server fails, rather than starting one that stays.
+os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

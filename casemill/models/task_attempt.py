@@ -37,7 +37,8 @@ class TaskAttempt(Table, table=True):
         Index("ix_attempts_function_created", "function", "created_at", "id"),
         Index("ix_attempts_status_created", "status", "created_at", "id"),
         Index("ix_attempts_function_status_created", "function", "status", "created_at", "id"),
-        Index("ix_attempts_user_created", "user_id", "created_at", "id", "function", "status"),
+        Index("ix_attempts_user_created", "user_id", "created_at", "id", "function"),
+        Index("ix_attempts_user_status_created", "user_id", "status", "created_at", "id", "function"),
         Index("ix_attempts_finished", "finished_at", "function", "status", "duration"),
     )
 

@@ -36,6 +36,10 @@ _END_CANCELLED_AFTER = timedelta(seconds=5)  # Prefect says it is over, so no wo
 _END_AFTER = timedelta(seconds=45)  # a worker asks a process to end, and kills it 30 s later
 
 
+_CRASHED_LATELY = timedelta(minutes=10)
+_FAILED = col(Job.status) == JobStatus.FAILED
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """is_gone with how that is known, or the processes found on this host."""
@@ -71,9 +75,26 @@ class AskedFollower:
             for job in self._asked():
                 if run := runs.get(job.id):
                     self._follow(job, run, now)
+        self._take_crashes_for_what_they_are(now)
         with self._database.read() as session:
             ids = set(session.exec(select(Job.id).where(*_BEING_CANCELLED)))
         take_back_alerts(self._database, still=ids)
+
+    def _take_crashes_for_what_they_are(self, now: datetime) -> None:
+        """A process that is ended as asked may have the time to call it a crash."""
+        crashed = (Job.asked == JobAsk.CANCEL, Job.sub_status == JobSubStatus.CRASHED)
+        recent = (col(Job.finished_at) > now - _CRASHED_LATELY, col(Job.finished_at) >= Job.asked_at)
+        with self._database.read() as session:
+            found = {job.id: job for job in session.exec(select(Job).where(_FAILED, *crashed, *recent))}
+        for run in self._reconciler.refresh(list(found)) if found else ():
+            job, state = found[run.id], run.state
+            if state is None or state.type != StateType.CRASHED or living_processes(run):
+                continue
+            if (job.asked_why or "").startswith(OVERTIME):
+                self._set(run, Failed(name="TimedOut", message=job.asked_why))
+            else:
+                self._set(run, Cancelled(message=f"Cancelled; its last words: {state.message}"))
+            self._reconciler.refresh([run.id])
 
     def _asked(self) -> list[Job]:
         with self._database.read() as session:

@@ -25,7 +25,7 @@ class Period(StrEnum):
 _SPANS = {
     Period.HOUR: (timedelta(hours=1), timedelta(minutes=1)),
     Period.QUARTER_DAY: (timedelta(hours=6), timedelta(minutes=5)),
-    Period.DAY: (timedelta(hours=24), timedelta(minutes=30)),
+    Period.DAY: (timedelta(hours=24), timedelta(hours=1)),
     Period.WEEK: (timedelta(days=7), timedelta(hours=3)),
     Period.MONTH: (timedelta(days=30), timedelta(hours=12)),
 }

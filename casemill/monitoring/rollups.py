@@ -7,7 +7,7 @@ changes or deletes attempts has nothing to do here.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -23,8 +23,10 @@ from casemill.models import AttemptHour, AttemptStatus, StaleHour, TaskAttempt
 from casemill.models.columns import Utc
 
 _HOUR = timedelta(hours=1)
+_WEEK = timedelta(days=7)
 _TICK = timedelta(microseconds=1)  # the finest that either database keeps: (a, b] is [a + tick, b + tick)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENDINGS = (AttemptStatus.SUCCESS, AttemptStatus.FAILED, AttemptStatus.CANCELLED)  # as a Tally has them
 _HOURS_AT_ONCE = 200
 _SECONDS_AT_ONCE = 0.5
 
@@ -171,9 +173,18 @@ def _rolled_up(session: Session, spans: Sequence[Span], by: Any) -> Iterator[tup
         func.sum(AttemptHour.measured),
         func.sum(AttemptHour.seconds),
     ).group_by(by, col(AttemptHour.status))
-    reach = Span(spans[0].start, spans[-1].end)
-    fresh = col(AttemptHour.hour).not_in(sql_select(col(StaleHour.hour)).where(reach.holds(StaleHour.hour)))
-    yield from _tallies(session, query.where(reach.holds(col(AttemptHour.hour)), fresh))
+    for reach in _weeks(Span(spans[0].start, spans[-1].end)):
+        stale = sql_select(col(StaleHour.hour)).where(reach.holds(col(StaleHour.hour)))
+        fresh = col(AttemptHour.hour).not_in(stale)
+        yield from _tallies(session, query.where(reach.holds(col(AttemptHour.hour)), fresh))
+
+
+def _weeks(span: Span) -> Iterator[Span]:
+    """PostgreSQL takes the index for a small part of the rollup, and would read all of it for a month."""
+    start = span.start
+    while start < span.end:
+        yield Span(start, min(start + _WEEK, span.end))
+        start += _WEEK
 
 
 def _one_by_one(session: Session, span: Span, by: Any) -> Iterator[tuple[Any, Tally]]:
@@ -187,14 +198,9 @@ def _counts(span: Span, *by: Any) -> Any:
 
 
 def _tallies(session: Session, query: Any) -> Iterator[tuple[Any, Tally]]:
-    words: dict[AttemptStatus, Callable[[int], Tally]] = {
-        AttemptStatus.SUCCESS: lambda count: Tally(success=count),
-        AttemptStatus.FAILED: lambda count: Tally(failed=count),
-        AttemptStatus.CANCELLED: lambda count: Tally(cancelled=count),
-    }
     for by, status, count, measured, seconds in session.connection().execute(query):
-        if status in words:
-            yield by, words[status](int(count)) + Tally(measured=int(measured), seconds=float(seconds))
+        success, failed, cancelled = (int(count) * (status == one) for one in _ENDINGS)
+        yield by, Tally(success, failed, cancelled, int(measured), float(seconds))
 
 
 def _floor(at: datetime, size: timedelta) -> datetime:

@@ -199,11 +199,11 @@ def test_a_paused_job_ends_its_step_and_goes_on_from_there_and_restart_does_all_
 
 def test_a_process_that_stands_still_is_cancelling_until_it_is_gone(desk: Desk, tmp_path: Path) -> None:
     job = desk.running_batch(slow_cases(tmp_path, "stopped", 1, 6), "stopped")
-    [process] = desk.processes(job)
-    process.suspend()
+    for process in desk.processes(job):
+        process.suspend()
     desk.ask("POST", f"/jobs/{job}/cancellation", status=202)
     alert = "SELECT message FROM alerts WHERE key = ?"
-    said = eventually(lambda: desk.rows(alert, f"still-there:{UUID(job)}") or not process.is_running(), 60)
+    said = eventually(lambda: desk.rows(alert, f"still-there:{UUID(job)}") or not desk.processes(job), 60)
     assert desk.gone_before_cancelled(job, 60) <= {("running", "cancelling")}
     eventually(lambda: desk.rows(alert, f"still-there:{UUID(job)}") == [], 10)
     assert said is True or "on this host is still there" in said[0][0]

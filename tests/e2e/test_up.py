@@ -16,6 +16,7 @@ import psutil
 
 from tests.e2e.conftest import (
     CASEMILL,
+    CHECKOUT,
     Up,
     clean_environment,
     eventually,
@@ -51,10 +52,8 @@ def count(up: Up, query: str) -> int:
 
 def test_prefect_has_the_deployments_and_the_limits(up: Up) -> None:
     deployments = {found["entrypoint"] for found in prefect(up, "/deployments/filter", {})}
-    assert deployments == {
-        "flows/extraction_batch.py:extraction_batch",
-        "flows/document_pipeline.py:document_pipeline",
-    }
+    files = {path.stem for path in (CHECKOUT / "flows").glob("[!_]*.py")}
+    assert deployments == {f"flows/{name}.py:{name}" for name in files}
     assert prefect(up, "/work_pools/casemill")["concurrency_limit"] == 10
 
 

@@ -28,6 +28,8 @@ OPEN_TO_STRANGERS = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("POST", "/api/v1/session"),
+    ("GET", "/claims/verify"),
+    ("POST", "/claims/verify"),
 }
 OPEN_TO_VIEWERS = {  # actions that touch nobody but who asks
     ("DELETE", "/api/v1/session"),
@@ -37,6 +39,11 @@ OPEN_TO_VIEWERS = {  # actions that touch nobody but who asks
 }
 ALSO_NEEDED = {  # what a schema cannot say
     ("POST", "/api/v1/jobs/bulk"): {"ids": ["0198c0de-0000-7000-8000-000000000000"]},
+    ("PUT", "/api/v1/users/{user_id}/trial"): {
+        "plan": "team",
+        "starts_at": "2026-11-01T00:00:00Z",
+        "ends_at": "2026-12-01T00:00:00Z",
+    },
 }
 FOLLOWED = "text/event-stream"  # goes on as long as somebody listens
 

@@ -32,7 +32,8 @@ _ATTEMPTS = {
     "ix_attempts_function_created": ["function", "created_at", "id"],
     "ix_attempts_status_created": ["status", "created_at", "id"],
     "ix_attempts_function_status_created": ["function", "status", "created_at", "id"],
-    "ix_attempts_user_created": ["user_id", "created_at", "id", "function", "status"],
+    "ix_attempts_user_created": ["user_id", "created_at", "id", "function"],
+    "ix_attempts_user_status_created": ["user_id", "status", "created_at", "id", "function"],
     "ix_attempts_finished": ["finished_at", "function", "status", "duration"],
 }
 _HOURS = {"ix_attempt_hours_counts": ["hour", "status", "function", "count", "measured", "seconds"]}

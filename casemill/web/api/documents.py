@@ -160,12 +160,12 @@ async def _upload(
     request: Request, workspace: Workspace, actor: Actor, model: DocumentModel, owner_id: UUID
 ) -> Upload:
     """Nothing is taken in before all has come: what is too large, or breaks off, leaves nothing behind."""
-    await run_in_threadpool(_require_owner, workspace, model, owner_id)
     limits = Limits.of_megabytes(workspace.settings.upload_mb)
     async with upload_folder(workspace.settings.home) as folder:
         try:
+            await run_in_threadpool(_require_owner, workspace, model, owner_id)
             received = await receive_files(request, folder, limits)
-        except (BadInput, Unavailable) as error:
+        except (BadInput, NotFound, Unavailable) as error:
             received = error
         try:
             return await run_in_threadpool(_take_in, workspace, actor, model, owner_id, received)
