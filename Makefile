@@ -26,7 +26,8 @@ run: setup  ## Start Casemill with a few demo cases; Ctrl-C stops it
 	@$(BIN)/casemill up --demo
 
 test: lint  ## Check lint, types and run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/e2e
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --ignore tests/e2e
 
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .

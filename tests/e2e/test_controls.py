@@ -222,7 +222,8 @@ def test_with_its_worker_killed_a_job_is_cancelled_when_its_process_is_gone(
     )
     worker.kill()
     desk.ask("POST", f"/jobs/{job}/cancellation", status=202)
-    assert desk.gone_before_cancelled(job, 120) <= {("running", "cancelling")}
+    # What ends it lets it call that a crash, for the moment until the recorder looks at it.
+    assert desk.gone_before_cancelled(job, 120) <= {("running", "cancelling"), ("failed", "crashed")}
     assert desk.prefect(f"/flow_runs/{job}")["state"]["type"] == "CANCELLED"
     assert "running" not in {state for _, state, _ in desk.ledger(job)}
 

@@ -74,7 +74,7 @@ def test_each_job_answers_for_itself(desk: Workspace, operator: As, prefect_serv
         {"filter": {"q": "  "}},
         {"filter": {"status": ["asleep"]}},
         {"filter": {"statuses": ["failed"]}},
-        {"ids": [str(uuid4())], "filter": {"status": ["failed"]}},
+        {"ids": ["0198c0de-0000-7000-8000-000000000000"], "filter": {"status": ["failed"]}},
         {"filter": {"created_from": "2026-01-01T00:00:00"}},
     ],
     ids=str,
