@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -55,7 +56,8 @@ class Ending:
     """How a process ended.
 
     signal: the one that ended it, None where it exited on its own.
-    peak_mb: most memory it held at once; at least what this process held when it was started.
+    peak_mb: most memory it held at once, 0 where that is not known: a process is counted as holding what the
+    one that started it ever held, so less than that says nothing.
     complaint: the last it wrote to stderr.
     """
 
@@ -82,6 +84,7 @@ class SandboxProcess:
         try:
             # Not forked: this process has threads. A session of its own: killed as a group, deaf to Ctrl-C.
             command = [sys.executable, "-P", "-m", "casemill.extraction.sandbox_child"]
+            self._inherited_mb = _peak_mb(resource.getrusage(resource.RUSAGE_SELF))
             self._process = subprocess.Popen(
                 [*command, *map(str, theirs), str(memory_mb)],
                 stdin=subprocess.DEVNULL,
@@ -146,11 +149,12 @@ class SandboxProcess:
             status, peak = 0, 0
             with contextlib.suppress(ChildProcessError):  # somebody else has reaped it
                 _, status, usage = os.wait4(self._process.pid, 0)
-                peak = usage.ru_maxrss >> (20 if sys.platform == "darwin" else 10)
+                peak = _peak_mb(usage)
             self._process.returncode = os.waitstatus_to_exitcode(status)
             self._is_reaped = True
         number = signal.Signals(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
-        ending = Ending(number, peak, self.take_complaint())
+        known = peak if peak > self._inherited_mb else 0
+        ending = Ending(number, known, self.take_complaint())
         self._release()
         return ending
 
@@ -254,3 +258,7 @@ def _environment(scratch: Path) -> dict[str, str]:
         "TMPDIR": str(scratch),
         "MALLOC_ARENA_MAX": "1",  # glibc reserves 64 MB of address space for each further one
     }
+
+
+def _peak_mb(usage: resource.struct_rusage) -> int:
+    return usage.ru_maxrss >> (20 if sys.platform == "darwin" else 10)

@@ -16,6 +16,7 @@ from casemill.models import (
     CaseStep,
     Expert,
     ExpertDocument,
+    OutgoingMail,
     ProcessingStatus,
     StepState,
 )
@@ -269,5 +270,6 @@ def test_every_table_that_is_claimed_is_served(sqlite: Database):
         return {model, *(sub for each in model.__subclasses__() for sub in claimable(each))}
 
     tables = {model for model in claimable(Claimable) if hasattr(model, "__table__")}
-    assert {kind.model for kind in claims.KINDS} == tables
+    of_the_outbox = {OutgoingMail}  # takes back its own: what was handed over must not be sent again
+    assert {kind.model for kind in claims.KINDS} == tables - of_the_outbox
     assert ProcessingStatus.PENDING in {kind.waiting for kind in claims.KINDS}
