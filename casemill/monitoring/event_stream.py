@@ -26,7 +26,7 @@ class EventStream:
     def __init__(self) -> None:
         self._heard: queue.Queue[Event] = queue.Queue(_MOST_WAITING)
         self.listening_since: datetime | None = None
-        self.missed_some = False
+        self.missed_some = True  # whatever came before the first connection
         self._thread = threading.Thread(target=self._run, name="event-stream", daemon=True)
 
     def start(self) -> None:

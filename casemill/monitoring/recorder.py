@@ -128,7 +128,11 @@ class Recorder:
             _mark(session.connection().execute, seen_at=now, listening_since=self._stream.listening_since)
         if self._stream.missed_some and self._stream.listening_since:
             self._stream.missed_some = False
-            self._reconcile()
+            try:
+                self._reconcile()
+            except _UNWELL:
+                self._stream.missed_some = True
+                raise
 
     def _complete_failures(self) -> None:
         fetch_tracebacks(self._client, self._database, utc_now(), timedelta(minutes=2))

@@ -198,7 +198,7 @@ def test_a_recorder_killed_in_the_middle_of_a_batch_misses_nothing(up: Up, tmp_p
     batch_id = json.loads(said)["batch_id"]
     [run] = prefect(up, "/flow_runs/filter", {"flow_runs": {"tags": {"all_": [f"batch:{batch_id}"]}}})
     eventually(lambda: up.json("job", "show", run["id"])["status"] == "completed", 60)
-    eventually(lambda: count(up, recorded) == 160, 60)
+    eventually(lambda: count(up, recorded) == 160, 120)
     job = up.json("job", "show", run["id"])
     assert (job["type"], job["progress"], job["batch_id"]) == ("extraction", 100, batch_id)
     assert job["worker"]
