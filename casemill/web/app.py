@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from casemill import web
 from casemill.access.secret_key import secret_key
 from casemill.access.signing import SigningKey
-from casemill.web import api, claims_page, health, login, pages
+from casemill.web import api, claims_page, dashboard, health, login
 from casemill.web.body_limit import BodyLimit
 from casemill.web.deps import Viewer
 from casemill.web.gate import Gate
@@ -45,7 +45,7 @@ def create_app(workspace: Workspace) -> FastAPI:
     app.include_router(api.router)
     app.include_router(health.router)
     app.include_router(login.router)
-    app.include_router(pages.router)
+    app.include_router(dashboard.router)
     app.mount(STATIC, StaticFiles(packages=[("casemill.web", "static")]))
     app.add_api_route(f"{api.router.prefix}/openapi.json", _described(app), include_in_schema=False)
     app.include_router(claims_page.router)

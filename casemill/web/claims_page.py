@@ -15,7 +15,7 @@ from casemill.models.columns import utc_now
 from casemill.operations.claim_link import PATH, claim_of_token
 from casemill.operations.claim_verification import Link, LinkState, look_at_link, use_link
 from casemill.web.deps import GivenWorkspace
-from casemill.web.pages import page
+from casemill.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
 

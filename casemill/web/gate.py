@@ -3,7 +3,7 @@
 Endpoints that forget to ask for an actor are locked all the same; what is open is listed here, by name.
 """
 
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
@@ -25,10 +25,9 @@ from casemill.web.entry import (
     says_it_is_ours,
 )
 from casemill.web.headers import STATIC
-from casemill.web.problems import problem_of
+from casemill.web.problems import API, is_page, problem_of
 
 SIGN_IN = "Sign in, or send an API token as `Authorization: Bearer ...`"
-API = "/api/"
 LOGIN_PAGE = "/login"
 OPEN = frozenset(
     {
@@ -73,7 +72,7 @@ class Gate:
                 return None
             request.state.entry = await run_in_threadpool(self._admit, request)
         except NotSignedIn as error:
-            return RedirectResponse(LOGIN_PAGE, 303) if _is_page(request) else problem_of(request, error)
+            return _to_login(request) if is_page(request) else problem_of(request, error)
         except (CasemillError, *TRANSIENT) as error:
             return problem_of(request, error)
         return None
@@ -117,7 +116,8 @@ def note_denied(database: Database, request: Request, entry: Entry, why: str) ->
         )
 
 
-def _is_page(request: Request) -> bool:
-    """Whether a person looks at it, who wants a form rather than a problem."""
-    asks_for_page = "text/html" in request.headers.get("Accept", "")
-    return request.method in SAFE and asks_for_page and not request.url.path.startswith(API)
+def _to_login(request: Request) -> Response:
+    """The form, which leads on to what was asked for."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = "" if wanted == "/" else "?" + urlencode({"next": wanted})
+    return RedirectResponse(LOGIN_PAGE + query, 303)

@@ -15,7 +15,7 @@ from casemill.errors import BadInput, NotSignedIn, Refused, TooManyTries
 from casemill.web.cookies import give_cookie, take_cookie
 from casemill.web.deps import GivenEntry, GivenSigningKey, GivenWorkspace
 from casemill.web.entry import visit_of
-from casemill.web.pages import page
+from casemill.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,6 +25,7 @@ _SAID = {
     LinkFault.EXPIRED: "This login link is too old.",
     LinkFault.DISABLED: "This login link is of a user who was disabled; an admin can change that.",
 }
+_LONGEST_ADDRESS = 2000
 _NEXT = "Sign in with your password, or ask for a new link."
 
 
@@ -34,10 +35,11 @@ def show_login(
     workspace: GivenWorkspace,
     key: GivenSigningKey,
     token: Annotated[str | None, Query(description="Of a login link.")] = None,
+    next: Annotated[str, Query(description="The page to go on to.")] = "",
 ) -> Response:
     """The form; with a token, straight in."""
     if token is None:
-        return _form()
+        return _form(wanted=next)
     found = sign_in_by_link(workspace.database, token, visit_of(request, key))
     if isinstance(found, LinkFault):
         return _form(f"{_SAID[found]} {_NEXT}", status=HTTPStatus.GONE)
@@ -51,15 +53,16 @@ def send_login(
     key: GivenSigningKey,
     name: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
 ) -> Response:
     try:
         begun = sign_in(workspace.database, name, password, visit_of(request, key))
     except (NotSignedIn, BadInput) as wrong:
-        return _form(f"{wrong}.", name, HTTPStatus.UNAUTHORIZED)
+        return _form(f"{wrong}.", name, HTTPStatus.UNAUTHORIZED, wanted=next)
     except TooManyTries as locked:
         headers = {"Retry-After": str(locked.seconds)}
-        return _form(f"{locked}.", name, HTTPStatus.TOO_MANY_REQUESTS, headers)
-    return _into(request, key, begun)
+        return _form(f"{locked}.", name, HTTPStatus.TOO_MANY_REQUESTS, headers, next)
+    return _into(request, key, begun, next)
 
 
 @router.post("/logout")
@@ -79,11 +82,19 @@ def _form(
     name: str = "",
     status: int = HTTPStatus.OK,
     headers: dict[str, str] | None = None,
+    wanted: str = "",
 ) -> HTMLResponse:
-    return page("login.html", status, headers, said=said, name=name[:LONGEST_NAME], longest=LONGEST_NAME)
+    given = {"said": said, "name": name[:LONGEST_NAME], "longest": LONGEST_NAME, "next": _our_page(wanted)}
+    return page("login.html", status, headers, **given)
 
 
-def _into(request: Request, key: GivenSigningKey, begun: Begun) -> Response:
-    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+def _our_page(wanted: str) -> str:
+    """Where to go on to; never to a page elsewhere, whatever an address says."""
+    is_ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_ours and wanted.isprintable() and len(wanted) <= _LONGEST_ADDRESS else "/"
+
+
+def _into(request: Request, key: GivenSigningKey, begun: Begun, wanted: str = "/") -> Response:
+    answer = RedirectResponse(_our_page(wanted), HTTPStatus.SEE_OTHER)
     give_cookie(request, answer, key, begun)
     return answer

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -22,10 +22,13 @@ from casemill.errors import (
     TooManyTries,
     Unavailable,
 )
+from casemill.web.entry import SAFE
 from casemill.web.headers import secure
+from casemill.web.rendering import page
 
 logger = logging.getLogger(__name__)
 
+API = "/api/"
 MEDIA_TYPE = "application/problem+json"
 _STATUS: dict[type[CasemillError], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
@@ -76,8 +79,10 @@ def problem(
     detail: str,
     errors: list[dict[str, Any]] | None = None,
     headers: dict[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     phrase = HTTPStatus(status).phrase
+    if is_page(request):
+        return page("problem.html", status, headers, title=phrase, detail=detail)
     body = Problem(
         type=f"urn:casemill:problem:{phrase.lower().replace(' ', '-')}",
         title=phrase,
@@ -89,7 +94,13 @@ def problem(
     return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
 
 
-def problem_of(request: Request, error: Exception) -> JSONResponse:
+def is_page(request: Request) -> bool:
+    """Whether a person looks at it, who wants a page rather than JSON. Our own scripts say who they are."""
+    asks_for_page = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
+    return request.method in SAFE and asks_for_page and not request.url.path.startswith(API)
+
+
+def problem_of(request: Request, error: Exception) -> Response:
     """What an expected error is answered with. Raises any other one again."""
     match error:
         case CasemillError():
@@ -114,7 +125,7 @@ def problem_of(request: Request, error: Exception) -> JSONResponse:
             raise error
 
 
-def _of_ours(request: Request, error: CasemillError) -> JSONResponse:
+def _of_ours(request: Request, error: CasemillError) -> Response:
     status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
     headers: dict[str, str] = {}
     if isinstance(error, NotSignedIn):
@@ -132,7 +143,7 @@ def answer_with_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, problem_of)
 
     @app.exception_handler(Exception)
-    def _(request: Request, _error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+    def _(request: Request, _error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction]
         said = "Something broke on our side; the log of the API says what"
         answer = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, said)
         secure(answer.headers, request.url.path)  # this one is made outside of all middleware

@@ -1,0 +1,12 @@
+"""The pages: each noun a file, drawn from what the API answers, in templates of the same name.
+
+Pages only show. What their buttons do is asked of the API, by static/js/actions.js.
+"""
+
+from fastapi import APIRouter
+
+from casemill.web.dashboard import home, jobs
+
+router = APIRouter(include_in_schema=False)
+for noun in (home, jobs):
+    router.include_router(noun.router)
