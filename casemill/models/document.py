@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, CheckConstraint, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from casemill.extraction.contract import Reason
@@ -36,7 +36,6 @@ class DocumentFields(Claimable):
     processing_status: ProcessingStatus = Field(
         default=ProcessingStatus.PENDING,
         sa_type=Words(ProcessingStatus),  # pyright: ignore[reportArgumentType]
-        index=True,
     )
     failure_reason: Reason | None = Field(default=None, sa_type=Words(Reason))  # pyright: ignore[reportArgumentType]
     failure_detail: str | None = Field(default=None, sa_type=Text)
@@ -55,7 +54,12 @@ class DocumentFields(Claimable):
 
 class CaseDocument(DocumentFields, table=True):
     __tablename__ = "case_documents"
-    __table_args__ = (UniqueConstraint("case_id", "sha256"),)
+    __table_args__ = (
+        UniqueConstraint("case_id", "sha256"),
+        Index("ix_case_documents_uploaded", "uploaded_at", "id", "name"),
+        Index("ix_case_documents_owner_uploaded", "case_id", "uploaded_at", "id"),
+        Index("ix_case_documents_status_uploaded", "processing_status", "uploaded_at", "id", "name"),
+    )
     owner_column: ClassVar[str] = "case_id"
     owner_model: ClassVar[type[DocumentOwner]] = Case
 
@@ -64,7 +68,12 @@ class CaseDocument(DocumentFields, table=True):
 
 class ExpertDocument(DocumentFields, table=True):
     __tablename__ = "expert_documents"
-    __table_args__ = (UniqueConstraint("expert_id", "sha256"),)
+    __table_args__ = (
+        UniqueConstraint("expert_id", "sha256"),
+        Index("ix_expert_documents_uploaded", "uploaded_at", "id", "name"),
+        Index("ix_expert_documents_owner_uploaded", "expert_id", "uploaded_at", "id"),
+        Index("ix_expert_documents_status_uploaded", "processing_status", "uploaded_at", "id", "name"),
+    )
     owner_column: ClassVar[str] = "expert_id"
     owner_model: ClassVar[type[DocumentOwner]] = Expert
 

@@ -18,6 +18,7 @@ class FeedKind(StrEnum):
     BATCH = "batch"
     WORKER = "worker"
     ALERT = "alert"
+    DOCUMENT = "document"  # its status; documents are seen by all
 
 
 class JobEvent(Table, table=True):

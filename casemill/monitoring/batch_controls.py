@@ -4,7 +4,7 @@ All raise NotFound for no such batch, Refused with what to do instead where it m
 PrefectUnreachable. Whether the batch is theirs to steer is for the caller to know.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from uuid import UUID
 
@@ -63,10 +63,13 @@ def resume_batch(workspace: Workspace, batch_id: UUID) -> list[JobResult]:
     return list(each_job(paused, partial(job_controls.resume, workspace), "Goes on"))
 
 
-def retry_batch(workspace: Workspace, batch_id: UUID) -> list[JobResult]:
+def retry_batch(
+    workspace: Workspace, batch_id: UUID, case_ids: Collection[UUID] | None = None
+) -> list[JobResult]:
     """What failed and what that blocked is tried again, in new jobs; what is completed stays.
 
-    While jobs of it are still at work, only cases that they are through with.
+    Of these cases alone, where any are named. While jobs of it are still at work, only cases that they are
+    through with.
     """
     standing = _now(workspace, batch_id)
     if not standing.ledger.broken and not (standing.ledger.left and not standing.jobs.active):
@@ -76,14 +79,17 @@ def retry_batch(workspace: Workspace, batch_id: UUID) -> list[JobResult]:
     with workspace.database.write() as session:
         if standing.jobs.active == 0:
             _free(session, batch_id)
-            cases = None
-            reopen(session, batch_id)
+            cases = None if case_ids is None else _broken(session, batch_id, case_ids)
         else:
             cases = _settled_with_failures(session, batch_id)
-            reopen(session, batch_id, cases)
+            if case_ids is not None:
+                cases = [case for case in cases if case in case_ids]
+        reopen(session, batch_id, cases)
     if cases == []:
         raise Refused(
             "Its jobs still work on the cases in which something failed; retry it when they are over"
+            if standing.jobs.active
+            else "Nothing has failed in these cases; there is nothing to retry"
         )
     return _next_round(workspace, batch_id, cases)
 
@@ -166,6 +172,15 @@ def _settled_with_failures(session: Session, batch_id: UUID) -> list[UUID]:
         mine, col(CaseStep.state).in_(_BROKEN), col(CaseStep.case_id).not_in(unsettled)
     )
     return list(session.exec(broken.distinct()))
+
+
+def _broken(session: Session, batch_id: UUID, among: Collection[UUID]) -> list[UUID]:
+    found = select(CaseStep.case_id).where(
+        CaseStep.batch_id == batch_id,
+        col(CaseStep.state).in_(_BROKEN),
+        col(CaseStep.case_id).in_(among),
+    )
+    return list(session.exec(found.distinct()))
 
 
 def _next_round(workspace: Workspace, batch_id: UUID, cases: list[UUID] | None = None) -> list[JobResult]:

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from casemill.db import Database
 from casemill.models import Batch, FeedKind, Job, JobEvent
 
-FOR_ALL = (FeedKind.WORKER, FeedKind.ALERT)
+FOR_ALL = (FeedKind.WORKER, FeedKind.ALERT, FeedKind.DOCUMENT)
 """Kinds of rows that are nobody's in particular."""
 
 _AT_ONCE = 1000

@@ -1,6 +1,6 @@
 """What became of a job over time, and what failed as it did."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import func
@@ -33,3 +33,12 @@ def count_same_error(session: Session, job: Job, only_of: UUID | None) -> int:
         same = same.where(col(Job.user_id) == only_of)
     is_among_them = only_of is None or job.user_id == only_of
     return session.scalars(same).one() - is_among_them
+
+
+def count_by_error(session: Session, fingerprints: Collection[str], only_of: UUID | None) -> dict[str, int]:
+    """How many jobs have each of these errors, among those of `only_of` if given."""
+    error = col(Job.error_fingerprint)
+    same = select(error, func.count()).where(error.in_(fingerprints)).group_by(error)
+    if only_of is not None:
+        same = same.where(col(Job.user_id) == only_of)
+    return {fingerprint: count for fingerprint, count in session.exec(same) if fingerprint}

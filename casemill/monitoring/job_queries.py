@@ -24,6 +24,7 @@ class JobFilter:
     """What is empty is not asked for; jobs match all the rest.
 
     text is looked for as casemill.monitoring.job_search says. only_of is whose jobs alone may be seen.
+    planned are those that schedules made ahead of time: scheduled, and nobody's.
     """
 
     statuses: Sequence[JobStatus] = ()
@@ -33,6 +34,8 @@ class JobFilter:
     created_from: datetime | None = None  # this moment included, both of them
     created_to: datetime | None = None
     batch_id: UUID | None = None
+    error_fingerprint: str | None = None
+    planned: bool = True
     only_of: UUID | None = None
 
 
@@ -109,7 +112,7 @@ def _conditions(session: Session, wanted: JobFilter, found: Search | None) -> li
         return column
 
     aside = _not_by_index if is_sqlite else plain
-    is_few = wanted.batch_id is not None or (found is not None and found.is_narrow)
+    is_few = bool(wanted.batch_id or wanted.error_fingerprint or (found and found.is_narrow))
     other = aside if is_few else plain
     conditions: list[Any] = []
     for column, words in ((col(Job.status), wanted.statuses), (col(Job.type), wanted.types)):
@@ -121,6 +124,10 @@ def _conditions(session: Session, wanted: JobFilter, found: Search | None) -> li
     conditions.extend(other(col(Job.user_id)) == user_id for user_id in users)
     if wanted.batch_id is not None:
         conditions.append(col(Job.batch_id) == wanted.batch_id)
+    if wanted.error_fingerprint is not None:
+        conditions.append(col(Job.error_fingerprint) == wanted.error_fingerprint)
+    if not wanted.planned:
+        conditions.append(or_(col(Job.status) != JobStatus.SCHEDULED, col(Job.user_id).is_not(None)))
     if wanted.created_from is not None:
         conditions.append(other(col(Job.created_at)) >= wanted.created_from)
     if wanted.created_to is not None:

@@ -4,6 +4,7 @@ A paused queue starts nothing new; what runs goes on. Raises NotFound for a user
 PrefectUnreachable.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -48,6 +49,15 @@ class QueueStanding:
     why_idle: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """What clear_queue would cancel now."""
+
+    running: int
+    waiting: int
+    paused: int
+
+
 def pause_queue(workspace: Workspace, user_id: UUID | None) -> QueueStanding:
     return _set_paused(workspace, user_id, paused=True)
 
@@ -55,6 +65,13 @@ def pause_queue(workspace: Workspace, user_id: UUID | None) -> QueueStanding:
 def start_queue(workspace: Workspace, user_id: UUID | None) -> QueueStanding:
     """Resuming is the same: what waits begins as soon as there is a worker and a place."""
     return _set_paused(workspace, user_id, paused=False)
+
+
+def count_in_line(workspace: Workspace, user_id: UUID | None) -> InLine:
+    """By Prefect's word, as clear_queue finds them; changes nothing."""
+    found = Counter(run.state_type for run in _in_line(workspace, user_id))
+    waiting = found[StateType.SCHEDULED] + found[StateType.PENDING]
+    return InLine(found[StateType.RUNNING], waiting, found[StateType.PAUSED])
 
 
 def clear_queue(

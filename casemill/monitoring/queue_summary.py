@@ -3,14 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
 from casemill.models import OVER, Job, JobStatus, JobSubStatus, JobType, RecorderMark
 from casemill.models.recorder_mark import THE_RECORDER
-from casemill.monitoring.serving import TAKEN, Line, Serving, Turn, jobs_held, jobs_in, waits_for_slot
+from casemill.monitoring.serving import (
+    TAKEN,
+    Line,
+    Serving,
+    Turn,
+    holds_slot,
+    jobs_held,
+    jobs_in,
+    waits_for_slot,
+)
 from casemill.monitoring.worker_light import LONG_WAIT, Light, Load, worker_light
 
 CLEANUP = "job-cleanup"
@@ -39,6 +49,14 @@ class Cleanup:
     result: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class QueueLoad:
+    """running hold a place, as those do that a worker is starting; waiting are due."""
+
+    running: int = 0
+    waiting: int = 0
+
+
 def counts(session: Session, only_of: UUID | None) -> Counts:
     """From indexes alone, whatever their number: of everybody's jobs, or one user's."""
     mine = () if only_of is None else (Job.user_id == only_of,)
@@ -56,6 +74,18 @@ def counts(session: Session, only_of: UUID | None) -> Counts:
         cancelling=by_sub_status.get(JobSubStatus.CANCELLING, 0),
         retrying=by_sub_status.get(JobSubStatus.RETRYING, 0),
     )
+
+
+def load_by_queue(session: Session) -> dict[str | None, QueueLoad]:
+    """Of queues in which something waits or runs."""
+    taken: Any = func.count(case((holds_slot(), 1)))
+    waiting: Any = func.count(case((waits_for_slot(), 1)))
+    rows = session.exec(
+        select(Job.queue, taken, waiting)
+        .where(col(Job.status).in_((JobStatus.RUNNING, JobStatus.PENDING)))
+        .group_by(col(Job.queue))
+    )
+    return {queue: QueueLoad(running, waits) for queue, running, waits in rows}
 
 
 def jobs_in_order(session: Session, line: Line, at_most: int, only_of: UUID | None) -> Sequence[Job]:

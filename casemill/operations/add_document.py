@@ -14,6 +14,7 @@ from casemill.extraction.contract import clean_text
 from casemill.extraction.sniff import sniff
 from casemill.models import DocumentModel
 from casemill.operations.content import forget_content, lock_content
+from casemill.operations.document_feed import tell_document
 from casemill.storage.contract import file_sha256
 from casemill.workspace import Workspace
 
@@ -52,6 +53,7 @@ def add_document(
             if not workspace.documents.exists(document.storage_key):  # its last other user was just deleted
                 workspace.documents.put(path, digest)
             session.add(document)
+            tell_document(session, document.id, document.processing_status)
     except IntegrityError:
         # The same file was being added twice at once; the other one came first. Or its owner was deleted.
         existing = _same_bytes(workspace, model, owner_id, digest)

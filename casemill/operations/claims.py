@@ -22,6 +22,7 @@ from casemill.errors import LostClaim
 from casemill.models import Attempt, CaseDocument, CaseStep, ExpertDocument, ProcessingStatus, StepState
 from casemill.models.claim import Claimable
 from casemill.models.columns import utc_now
+from casemill.operations.document_feed import tell_document
 
 logger = logging.getLogger(__name__)
 
@@ -114,12 +115,15 @@ def take_back(session: Session, now: datetime, attempt: Attempt, dead: Collectio
             col(model.claimed_by).in_(list(dead)),
             and_(col(model.claimed_by) == attempt.run_id, col(model.claim_attempt) < attempt.number),
         )
-        freed += session.exec(
+        count = session.exec(
             update(model)
             .where(kind.column(kind.state) == kind.working, gone)
             .values({kind.state: kind.waiting})
             .execution_options(synchronize_session=False)
         ).rowcount
+        if count and kind is not STEP:
+            tell_document(session, None, ProcessingStatus.PENDING)
+        freed += count
     return freed
 
 

@@ -12,6 +12,7 @@ from casemill.models import CaseDocument, ProcessingStatus
 from casemill.models.columns import utc_now
 from casemill.operations.busy import why_busy
 from casemill.operations.content import forget_content
+from casemill.operations.document_feed import DELETED, tell_document
 from casemill.operations.find_documents import document_with_id
 from casemill.operations.process_document import documents_changed
 from casemill.search.contract import SearchError
@@ -39,6 +40,7 @@ def delete_document(workspace: Workspace, document_id: UUID, now: datetime | Non
         if gone.rowcount == 0:
             raise Refused("The document is being read; delete it when that is over")
         documents_changed(session, model, document.owner_id)
+        tell_document(session, document_id, DELETED)
     try:
         workspace.index.delete_document(document_id)
     except SearchError as error:

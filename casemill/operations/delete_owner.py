@@ -13,6 +13,7 @@ from casemill.models import CaseDocument, DocumentModel
 from casemill.models.columns import utc_now
 from casemill.operations.busy import why_busy
 from casemill.operations.content import forget_content
+from casemill.operations.document_feed import DELETED, tell_document
 from casemill.operations.process_document import documents_changed
 from casemill.search.contract import Owner, OwnerKind, SearchError
 from casemill.workspace import Workspace
@@ -45,6 +46,7 @@ def delete_owner(
             select(model.sha256, model.storage_key).where(getattr(model, model.owner_column) == owner_id)
         ).all()
         session.exec(delete(model.owner_model).where(col(model.owner_model.id) == owner_id))
+        tell_document(session, None, DELETED)
     try:
         workspace.index.delete_owner(owner)  # once more: a job may have been indexing it
     except SearchError as error:

@@ -1,13 +1,14 @@
 """How it stands with cases and experts: what they hold, what of it is read and found, what ran on them."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, case, func
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from casemill.errors import NotFound
@@ -35,6 +36,19 @@ class LastBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class StepStanding:
+    """How it stands with one step of a case, whoever's batch it was.
+
+    state is in the newest batch that has the step; done_at when it was last completed in any. is_behind:
+    documents came to the case since.
+    """
+
+    state: StepState
+    done_at: datetime | None
+    is_behind: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerStanding:
     """is_indexed: search holds all that is ready, and nothing that is not."""
 
@@ -45,6 +59,7 @@ class OwnerStanding:
     chunks: int
     citations: int
     is_indexed: bool
+    steps: dict[str, StepStanding] = field(default_factory=dict[str, StepStanding])
     last_batch: LastBatch | None = None
 
 
@@ -61,10 +76,21 @@ def owner_standings(
     batches_of: whose batches alone count as the last; None for everybody's.
     """
     owner = model.owner_model
-    wanted = [col(owner.name).icontains(text, autoescape=True)] if text else []
+    wanted = _called(model, text)
     total = session.exec(select(func.count()).select_from(owner).where(*wanted)).one()
     page = select(owner).where(*wanted).order_by(col(owner.name), col(owner.id)).limit(limit).offset(offset)
     return total, _standings(session, model, session.exec(page).all(), batches_of)
+
+
+def owner_names(
+    session: Session, model: DocumentModel, text: str | None, limit: int
+) -> tuple[int, Sequence[tuple[UUID, str]]]:
+    """How many have the text in their name, and the id and name of each of the first of them, by name."""
+    owner = model.owner_model
+    wanted = _called(model, text)
+    total = session.exec(select(func.count()).select_from(owner).where(*wanted)).one()
+    found = select(owner.id, owner.name).where(*wanted).order_by(col(owner.name), col(owner.id))
+    return total, session.exec(found.limit(limit)).all()
 
 
 def owner_standing(
@@ -76,18 +102,27 @@ def owner_standing(
     return _standings(session, model, [found], batches_of)[0]
 
 
+def _called(model: DocumentModel, text: str | None) -> list[ColumnElement[bool]]:
+    return [col(model.owner_model.name).icontains(text, autoescape=True)] if text else []
+
+
 def _standings(
     session: Session, model: DocumentModel, owners: Sequence[DocumentOwner], batches_of: UUID | None
 ) -> list[OwnerStanding]:
     ids = [owner.id for owner in owners]
     owner_id = getattr(model, model.owner_column)
     documents: dict[UUID, dict[ProcessingStatus, int]] = {}
-    counted = select(owner_id, model.processing_status, func.count()).where(owner_id.in_(ids))
-    for of, status, count in session.exec(counted.group_by(owner_id, model.processing_status)):
+    newest: dict[UUID, datetime] = {}
+    counted = select(owner_id, model.processing_status, func.count(), func.max(model.uploaded_at)).where(
+        owner_id.in_(ids)
+    )
+    for of, status, count, uploaded_at in session.exec(counted.group_by(owner_id, model.processing_status)):
         documents.setdefault(of, {})[ProcessingStatus(status)] = count
+        newest[of] = max(newest.get(of, uploaded_at), uploaded_at)
     chunks = _count(session, model, ids, getattr(Chunk, chunk_column(model)))
     is_case = model is CaseDocument
     citations = _count(session, model, ids, Citation.case_document_id) if is_case else Counter[UUID]()
+    steps = _steps(session, ids, newest) if is_case else {}
     batches = _last_batches(session, ids, batches_of) if is_case else {}
     return [
         OwnerStanding(
@@ -98,6 +133,7 @@ def _standings(
             chunks=chunks[owner.id],
             citations=citations[owner.id],
             is_indexed=owner.indexed_version == owner.documents_version,
+            steps=steps.get(owner.id, {}),
             last_batch=batches.get(owner.id),
         )
         for owner in owners
@@ -114,6 +150,29 @@ def _count(session: Session, model: DocumentModel, ids: Collection[UUID], docume
         .group_by(owner_id)
     )
     return Counter(dict(rows.all()))
+
+
+def _steps(
+    session: Session, case_ids: Collection[UUID], newest: Mapping[UUID, datetime]
+) -> dict[UUID, dict[str, StepStanding]]:
+    """newest: when each case got its last document."""
+    completed = case((col(CaseStep.state) == StepState.COMPLETED, col(CaseStep.finished_at)))
+    last = (
+        select_columns(func.max(col(CaseStep.id)).label("id"), func.max(completed).label("done_at"))
+        .where(col(CaseStep.case_id).in_(case_ids))
+        .group_by(col(CaseStep.case_id), col(CaseStep.step))
+        .subquery()
+    )
+    rows = session.exec(
+        select(CaseStep.case_id, CaseStep.step, CaseStep.state, last.c.done_at).join(
+            last, last.c.id == col(CaseStep.id)
+        )
+    )
+    found: dict[UUID, dict[str, StepStanding]] = {}
+    for case_id, step, state, done_at in rows:
+        is_behind = done_at is not None and case_id in newest and newest[case_id] > done_at
+        found.setdefault(case_id, {})[step] = StepStanding(StepState(state), done_at, is_behind)
+    return found
 
 
 def _last_batches(

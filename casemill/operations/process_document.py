@@ -20,6 +20,7 @@ from casemill.models import (
 )
 from casemill.models.columns import utc_now
 from casemill.operations import claims
+from casemill.operations.document_feed import tell_document
 from casemill.storage.contract import DocumentMissing
 from casemill.workspace import Workspace
 
@@ -39,6 +40,7 @@ def process_document(
             return None
         document = session.get_one(model, document_id)
         key, name, owner_id = document.storage_key, document.name, document.owner_id
+        tell_document(session, document_id, ProcessingStatus.PROCESSING)
     try:
         content_type, outcome = _read(workspace, key, name)
         values = _ready(outcome) if isinstance(outcome, Extracted) else _failed(outcome)
@@ -50,11 +52,19 @@ def process_document(
             )
             _forget_what_older_text_gave(session, model, document_id)
             documents_changed(session, model, owner_id)
+            tell_document(
+                session,
+                document_id,
+                values["processing_status"],
+                values["failure_reason"],
+                values["failure_detail"],
+            )
     except LostClaim:
         raise
     except BaseException:
         with suppress(LostClaim), workspace.database.write() as session:
             claims.change(session, kind, document_id, attempt, processing_status=ProcessingStatus.PENDING)
+            tell_document(session, document_id, ProcessingStatus.PENDING)
         raise
     if isinstance(outcome, Unreadable):
         logger.warning("Document %s skipped, %s", document_id, outcome.reason)

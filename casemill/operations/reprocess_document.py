@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 
 from casemill.errors import Refused
 from casemill.models import ProcessingStatus
+from casemill.operations.document_feed import tell_document
 from casemill.operations.find_documents import document_with_id
 
 
@@ -29,3 +30,4 @@ def reprocess_document(session: Session, document_id: UUID, now: datetime) -> No
     )
     if moved.rowcount == 0:
         raise Refused("The document is being read right now; ask again when that is over")
+    tell_document(session, document_id, ProcessingStatus.PENDING)

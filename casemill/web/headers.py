@@ -5,9 +5,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PAGE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+POLICY = "Content-Security-Policy"
+WITH_SCRIPTS = f"{_PAGE}; script-src 'self'; connect-src 'self'"
+"""Of pages that say so: they run the scripts of our own that they name, none that stands in them."""
+
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
@@ -21,11 +25,11 @@ STATIC = "/static/"  # style sheets and the like: the same for everybody
 
 
 def secure(headers: MutableHeaders, path: str) -> None:
-    """Adds what is missing. What an endpoint says about keeping its answer stands."""
+    """Adds what is missing. What an endpoint says about keeping its answer, and about scripts, stands."""
     for name, value in _ALWAYS.items():
         headers[name] = value
     is_page = headers.get("Content-Type", "").startswith("text/html")
-    headers["Content-Security-Policy"] = _PAGE if is_page else _NOTHING
+    headers.setdefault(POLICY, _PAGE if is_page else _NOTHING)
     headers.setdefault("Cache-Control", "no-cache" if path.startswith(STATIC) else "no-store")
 
 

@@ -41,7 +41,6 @@ class JobDetail(ShownJob):
     progress_at: datetime | None
     process_began_at: datetime | None
     process_ended_at: datetime | None
-    flow_name: str | None
     deployment_id: UUID | None
     parameters: Any = Field(description="As JSON, without secrets, cut where they are long.")
     labels: dict[str, Any]

@@ -1,5 +1,6 @@
 """Pages for people: templates, what all of them are given, and rendering only the part that is asked for."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -14,6 +15,7 @@ from casemill.models import Role
 from casemill.models.columns import utc_now
 from casemill.monitoring.durations import in_words
 from casemill.web.entry import Entry
+from casemill.web.headers import POLICY, WITH_SCRIPTS
 from casemill.web.navigation import GROUPS, place_of
 
 _PART_HEADER = "HX-Target"  # tag and id of what will be replaced: "section#jobs"
@@ -36,7 +38,8 @@ def show(request: Request, actor: Actor, template: str, **given: Any) -> HTMLRes
     context = found.new_context({**_given_to_all(request, actor), **given})
     part = request.headers.get(_PART_HEADER, "").rpartition("#")[2]
     block = found.blocks.get(part) or found.root_render_func
-    return HTMLResponse("".join(block(context)), headers={"Vary": f"HX-Request, {_PART_HEADER}"})
+    headers = {"Vary": f"HX-Request, {_PART_HEADER}", POLICY: WITH_SCRIPTS}
+    return HTMLResponse("".join(block(context)), headers=headers)
 
 
 def _given_to_all(request: Request, actor: Actor) -> dict[str, Any]:
@@ -100,6 +103,11 @@ def _words(code: str) -> str:
     return str(code).replace("_", " ").capitalize()
 
 
+def _json(value: Any) -> str:
+    """For people to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 def _with_query(path: str, query: Mapping[str, Any], **changed: Any) -> str:
     """The address with some parameters other than they are; None takes one out."""
     many = getattr(query, "multi_items", query.items)
@@ -118,7 +126,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
-    iso=_iso, exact=_exact, duration=_duration, bytes=_bytes, count=_count, words=_words
+    iso=_iso, exact=_exact, duration=_duration, bytes=_bytes, count=_count, words=_words, json=_json
 )
 # Macros are globals: blocks rendered alone do not have what their page imports.
 _globals = cast(dict[str, Any], _environment.globals)

@@ -19,6 +19,7 @@ class ShownDocument(BaseModel):
     id: UUID
     kind: OwnerKind
     owner_id: UUID = Field(description="Of the case or the expert it belongs to.")
+    owner: str = Field(description="The name of the case or the expert.")
     name: str = Field(description="As uploaded, on one line.")
     content_type: str = Field(description="What its bytes look like, whatever its name says.")
     size: int = Field(description="Bytes.")
@@ -33,11 +34,12 @@ class ShownDocument(BaseModel):
     processed_at: datetime | None
 
     @classmethod
-    def of(cls, document: AnyDocument) -> Self:
+    def of(cls, document: AnyDocument, owner: str) -> Self:
         return cls(
             id=document.id,
             kind=OwnerKind.CASE if isinstance(document, CaseDocument) else OwnerKind.EXPERT,
             owner_id=document.owner_id,
+            owner=owner,
             name=document.name,
             content_type=document.content_type,
             size=document.size,
@@ -56,6 +58,9 @@ class ShownDocument(BaseModel):
 class DocumentList(BaseModel):
     documents: list[ShownDocument]
     total: int
+    statuses: dict[ProcessingStatus, int] = Field(
+        description="How many have which status, of those that match but for their status."
+    )
     page: int
     pages: int
 

@@ -1,12 +1,15 @@
 """Jobs as the API shows them."""
 
+import re
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from casemill.models import Job, JobAsk, JobStatus, JobSubStatus, JobType
+
+_NAMED_BY_PREFECT = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
 class ShownJob(BaseModel):
@@ -24,6 +27,7 @@ class ShownJob(BaseModel):
     processed: int | None = Field(description="Cases or documents it is through with.")
     user_id: UUID | None
     batch_id: UUID | None
+    flow_name: str | None
     queue: str | None
     worker: str | None
     tags: list[str]
@@ -41,6 +45,17 @@ class ShownJob(BaseModel):
     asked: JobAsk | None = Field(description="What was last asked of it and takes its time.")
     asked_at: datetime | None
     asked_why: str | None
+
+    @computed_field
+    @property
+    def title(self) -> str:
+        """What to call it for people: its name; where Prefect gave it one at random, its flow's name.
+
+        Our flows name their jobs once they begin; until then one is called artichoke-vicugna or the like.
+        """
+        if self.flow_name and _NAMED_BY_PREFECT.fullmatch(self.name):
+            return self.flow_name.replace("-", " ").replace("_", " ").capitalize()
+        return self.name or str(self.id)
 
     @classmethod
     def of(cls, job: Job) -> Self:

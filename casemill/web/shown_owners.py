@@ -10,6 +10,9 @@ from casemill.models import ProcessingStatus, StepState
 from casemill.operations.owner_standing import OwnerStanding
 from casemill.operations.owners import LONGEST_NAME
 
+MOST_CASES = 10_000
+"""Of one batch, and of what is chosen at once."""
+
 
 class ShownOwner(BaseModel):
     """What cases and experts have in common."""
@@ -36,8 +39,17 @@ class ShownLastBatch(BaseModel):
     steps: dict[StepState, int] = Field(description="In how many of its steps this case is in which state.")
 
 
+class ShownStepStanding(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    state: StepState = Field(description="In the newest batch that has the step, whoever's that is.")
+    done_at: datetime | None = Field(description="When it was last completed, in any batch.")
+    is_behind: bool = Field(description="Whether documents came to the case since it was completed.")
+
+
 class ShownCase(ShownOwner):
     citations: int = Field(description="Found in its documents.")
+    steps: dict[str, ShownStepStanding] = Field(description="The steps that were ever asked for.")
     last_batch: ShownLastBatch | None = Field(description="The newest one you can see.")
 
 
@@ -46,6 +58,16 @@ class CaseList(BaseModel):
     total: int
     page: int
     pages: int
+
+
+class CaseName(BaseModel):
+    id: UUID
+    name: str
+
+
+class CaseNames(BaseModel):
+    cases: list[CaseName] = Field(description=f"By name, at most {MOST_CASES}.")
+    total: int = Field(description="How many match.")
 
 
 class ExpertList(BaseModel):

@@ -159,6 +159,26 @@ def test_while_jobs_run_only_cases_that_they_are_through_with_are_tried_again(
     assert StepState.FAILED in states
 
 
+def test_one_case_is_tried_again_by_itself(
+    desk_in_pool: Workspace, batch: UUID, prefect_client: SyncPrefectClient
+) -> None:
+    set_rows(desk_in_pool, batch, StepState.FAILED)
+    end(prefect_client, batch, Failed)
+    with desk_in_pool.database.read() as session:
+        one, other = list(dict.fromkeys(session.exec(select(CaseStep.case_id).order_by("id"))))[:2]
+    with pytest.raises(Refused, match="Nothing has failed in these cases"):
+        retry_batch(desk_in_pool, batch, {uuid4()})
+    [result] = retry_batch(desk_in_pool, batch, {one})
+    [added] = [run for run in jobs_of_batch(batch) if run.id == result.job_id]
+    assert added.parameters["case_ids"] == [str(one)]
+    with desk_in_pool.database.read() as session:
+        states = dict(session.exec(select(CaseStep.case_id, CaseStep.state)).all())
+    assert (states[one], states[other]) == (StepState.PENDING, StepState.FAILED)
+    retry_batch(desk_in_pool, batch, {other})
+    assert row_states(desk_in_pool, batch) == {StepState.PENDING, StepState.FAILED}
+    assert len(types(batch)) == 4
+
+
 def test_a_restart_begins_from_scratch_when_all_is_over(
     desk_in_pool: Workspace, batch: UUID, prefect_client: SyncPrefectClient
 ) -> None:

@@ -170,6 +170,21 @@ def test_batches_are_steered_and_each_action_is_audited(
     assert [record.result for record in records(desk, "batch.retry")] == [AuditResult.REFUSED]
 
 
+def test_what_failed_of_one_case_is_tried_again(desk: Workspace, operator: As, cases: list[UUID]) -> None:
+    batch_id = start(operator, cases).json()["batch_id"]
+    operator.post(f"{BATCHES}/{batch_id}/cancellation")
+    with desk.database.write() as session:
+        for row in session.exec(select(CaseStep)).all():
+            row.state = StepState.FAILED
+            session.add(row)
+    answer = operator.post(f"{BATCHES}/{batch_id}/retry", json={"case_ids": ids(cases[:1])})
+    assert (answer.status_code, len(answer.json()["results"])) == (202, 1)
+    with desk.database.read() as session:
+        waiting = session.exec(select(CaseStep.case_id).where(CaseStep.state == StepState.PENDING)).all()
+    assert set(waiting) == {cases[0]}
+    assert operator.post(f"{BATCHES}/{batch_id}/retry", json={"case_ids": []}).status_code == 422
+
+
 def test_who_sees_whose_batches(api_as: NewClient, operator: As, cases: list[UUID]) -> None:
     batch_id = start(operator, cases).json()["batch_id"]
     other = api_as(Role.OPERATOR, name="other")

@@ -1,11 +1,13 @@
 """Cases and experts through the API."""
 
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import select
 
 from casemill.models import Attempt, Batch, CaseDocument, CaseStep, ExpertDocument, Role, Scope, StepState
+from casemill.models.columns import utc_now
 from casemill.operations.index_documents import index_owner
 from casemill.operations.process_document import process_document
 from casemill.workspace import Workspace
@@ -87,6 +89,42 @@ def test_a_case_says_what_it_holds_and_what_was_run_on_it(
     assert told["last_batch"]["steps"] == {"completed": 1, "failed": 1}
     everybody = api_as(Role.ADMIN).get(f"{API}/cases").json()["cases"][0]
     assert everybody["last_batch"]["id"] == str(batches[1].id)
+
+
+def test_all_that_match_are_named_at_once(desk: Workspace, api_as: NewClient, new_case: NewOwner) -> None:
+    smith, _, other = (new_case(desk, name) for name in ("Smith v. Jones", "Brown", "Smith v. Adams"))
+    told = api_as(Role.VIEWER).get(f"{API}/cases/names", params={"q": "smith"}).json()
+    assert told == {
+        "cases": [{"id": str(other), "name": "Smith v. Adams"}, {"id": str(smith), "name": "Smith v. Jones"}],
+        "total": 2,
+    }
+
+
+def test_a_case_says_which_steps_are_done_whoever_had_them_run(
+    desk: Workspace, api_as: NewClient, new_case: NewOwner
+) -> None:
+    stranger = api_as(Role.OPERATOR, Scope.OWN, "stranger")
+    case = new_case(desk, "Smith", a="some text")
+    now = utc_now()
+    before, after = now - timedelta(days=1), now + timedelta(seconds=1)
+
+    def step(batch: Batch, name: str, state: StepState, at: datetime | None = None) -> CaseStep:
+        return CaseStep(batch_id=batch.id, case_id=case, step=name, state=state, finished_at=at)
+
+    with desk.database.write() as session:
+        session.add(first := Batch(user_id=stranger.user_id, steps=["parse", "chunk", "index"]))
+        session.add(second := Batch(user_id=stranger.user_id, steps=["parse", "chunk", "index"]))
+        session.flush()
+        session.add_all([step(first, "parse", StepState.COMPLETED, before)])
+        session.add_all([step(first, "chunk", StepState.COMPLETED, after)])
+        session.add_all([step(second, "chunk", StepState.FAILED, after)])
+        session.add_all([step(first, "index", StepState.PENDING)])
+    told = api_as(Role.OPERATOR).get(f"{API}/cases/{case}").json()
+    assert told["last_batch"] is None
+    shown = {name: (each["state"], each["is_behind"]) for name, each in told["steps"].items()}
+    assert shown == {"parse": ("completed", True), "chunk": ("failed", False), "index": ("pending", False)}
+    assert datetime.fromisoformat(told["steps"]["chunk"]["done_at"]) == after
+    assert told["steps"]["index"]["done_at"] is None
 
 
 def test_an_expert_says_what_is_known_of_their_documents(

@@ -105,6 +105,32 @@ def test_what_makes_no_sense_is_refused_with_a_reason(api_as: NewClient, query: 
     assert len(answer.json()["detail"]) > 10
 
 
+def test_those_with_one_error_are_found_and_those_that_schedules_planned_left_out(
+    desk: Workspace, api_as: NewClient
+) -> None:
+    admin = api_as(Role.ADMIN)
+    rows = {
+        "failed": {"status": JobStatus.FAILED, "error_fingerprint": "one"},
+        "failed otherwise": {"status": JobStatus.FAILED, "error_fingerprint": "another"},
+        "somebody's": {"status": JobStatus.SCHEDULED, "user_id": uuid4()},
+        "mass-marten": {"status": JobStatus.SCHEDULED, "flow_name": "search-sync"},
+    }
+    for name, values in rows.items():
+        new_job(desk, name=name, **values)
+
+    def titles(query: str) -> set[str]:
+        found = admin.get(f"/api/v1/jobs?{query}").json()
+        assert found["total"] == len(found["jobs"])
+        return {job["title"] for job in found["jobs"]}
+
+    assert titles("error=one") == {"failed"}
+    assert titles("status=scheduled") == {"somebody's", "Search sync"}
+    assert titles("planned=false") == {"failed", "failed otherwise", "somebody's"}
+    asked = {"action": "cancel", "filter": {"planned": False}, "dry_run": True}
+    assert admin.post("/api/v1/jobs/bulk", json=asked).status_code == 422
+    assert admin.post("/api/v1/jobs/bulk", json={**asked, "all": True}).json()["matched"] == 3
+
+
 def test_operators_find_only_their_own_jobs(desk: Workspace, api_as: NewClient) -> None:
     operator, other = api_as(Role.OPERATOR, name="Boris"), api_as(Role.OPERATOR, name="Chidi")
     mine, theirs = new_job(desk, user_id=operator.user_id), new_job(desk, user_id=other.user_id)

@@ -1,5 +1,6 @@
 """Errors have one shape, answers say what browsers may do with them, and bodies are small."""
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
@@ -105,6 +106,24 @@ def test_every_answer_forbids_the_browser_what_it_need_not_do(stranger: TestClie
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert "Server" not in headers
+
+
+def test_pages_of_the_dashboard_run_our_scripts_and_none_that_stands_in_them(api_as: NewClient):
+    page = api_as(Role.VIEWER).get("/jobs")
+    policy = page.headers["Content-Security-Policy"]
+    assert (
+        "script-src 'self'" in policy and "unsafe" not in policy and policy.startswith("default-src 'none'")
+    )
+    assert "style=" not in page.text and " onclick" not in page.text
+    assert all('src="/static/' in each for each in re.findall(r"<script[^>]*>", page.text))
+
+
+def test_who_looks_at_a_page_gets_errors_as_sentences_on_a_page(api_as: NewClient):
+    viewer = api_as(Role.VIEWER)
+    answer = viewer.get("/jobs?status=nonsense", headers={"Accept": "text/html"})
+    assert answer.status_code == 422 and answer.headers["Content-Type"].startswith("text/html")
+    assert "status" in answer.text and "Back to the dashboard" in answer.text
+    assert is_problem(viewer.get("/jobs?status=nonsense", headers={"HX-Request": "true"}), 422)
 
 
 def test_answers_of_the_api_are_kept_nowhere(stranger: TestClient, api_as: NewClient):

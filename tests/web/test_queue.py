@@ -102,3 +102,24 @@ def test_nobody_sees_the_queue_without_signing_in(api_as: NewClient) -> None:
     client: As = api_as(Role.VIEWER)
     client.headers.pop("Authorization")
     assert [client.get(path).status_code for path in (QUEUE, WORKERS)] == [401, 401]
+
+
+def test_the_queue_of_one_user_is_shown_alone(desk: Workspace, api_as: NewClient) -> None:
+    operator, admin = api_as(Role.OPERATOR, name="Ada"), api_as(Role.ADMIN)
+    mine = operator.user_id
+    own = f"user-{mine}"
+    runs = running(own, user_id=mine, name="holds it")
+    waits = job(own, user_id=mine)
+    furnish(desk, user_queue(mine, concurrency_limit=1), runs, waits, running(), job(), job())
+    whole = admin.get(QUEUE).json()
+    assert len(whole["jobs"]) == 5
+    [queue] = [each for each in whole["queues"] if each["user_id"]]
+    assert (queue["user_name"], queue["running"], queue["waiting"]) == ("Ada", 1, 1)
+    found = admin.get(QUEUE, params={"user": str(mine)}).json()
+    assert [each["job"]["id"] for each in found["jobs"]] == [str(runs.id), str(waits.id)]
+    assert (found["counts"]["running"], found["counts"]["pending"]) == (1, 1)
+    assert found["jobs"][1]["waiting"]["place"] == 3, "among everybody's: it has no slot, the others do"
+    assert found["names"][str(runs.id)] == "holds it"
+    assert operator.get(QUEUE, params={"user": str(mine)}).status_code == 200
+    refused = operator.get(QUEUE, params={"user": str(admin.user_id)})
+    assert (refused.status_code, "your own are" in refused.json()["detail"]) == (404, True)

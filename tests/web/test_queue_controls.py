@@ -42,6 +42,9 @@ def test_an_operator_clears_their_own_queue(
 ) -> None:
     jobs = submit(desk, operator.user_id)
     own = {"user": str(operator.user_id)}
+    counted = operator.get(f"{QUEUE}/cancellation", params=own).json()
+    assert counted == {"running": 0, "waiting": 2, "paused": 0}
+    assert next_jobs(prefect_client, desk), "counting changes nothing"
     cleared = operator.post(f"{QUEUE}/cancellation", params=own).json()
     assert (cleared["matched"], cleared["done"], cleared["paused"]) == (2, 2, True)
     assert {result["job_id"] for result in cleared["results"]} == {str(job) for job in jobs}

@@ -238,7 +238,7 @@ def test_a_login_link_signs_in_once_and_says_so_the_second_time(
     link = login_link(desk)
     answer = stranger.get(link)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    assert "Signed in as ana" in stranger.get("/").text
+    assert stranger.get(f"{API}/session").json()["name"] == "ana"
     again = TestClient(app, base_url=BASE).get(link)
     assert again.status_code == 410 and "was used before" in again.text and "<form" in again.text
     assert "Set-Cookie" not in again.headers
@@ -276,11 +276,33 @@ def test_the_form_signs_in_and_out_without_scripts(desk: Workspace, stranger: Te
     ours = {"Origin": BASE}
     answer = stranger.post("/login", data={"name": "ana", "password": PASSWORD}, headers=ours)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    assert "Signed in as ana" in stranger.get("/").text
+    assert stranger.get(f"{API}/session").json()["name"] == "ana"
     assert stranger.post("/logout").status_code == 403  # nobody knows which page asked
     assert stranger.post("/logout", headers={"Origin": "http://evil.example"}).status_code == 403
     assert stranger.post("/logout", headers=ours).headers["Location"] == "/login"
     assert stranger.get(f"{API}/session").status_code == 401
+
+
+def test_who_signs_in_goes_on_to_what_they_asked_for(desk: Workspace, stranger: TestClient):
+    new_person(desk.database, "ana")
+    asked = stranger.get("/jobs?status=failed&q=a%26b", headers={"Accept": "text/html"})
+    assert asked.headers["Location"] == "/login?next=%2Fjobs%3Fstatus%3Dfailed%26q%3Da%2526b"
+    form = stranger.get(asked.headers["Location"])
+    assert 'name="next" value="/jobs?status=failed&amp;q=a%26b"' in form.text
+    given = {"name": "ana", "password": PASSWORD, "next": "/jobs?status=failed&q=a%26b"}
+    answer = stranger.post("/login", data=given, headers={"Origin": BASE})
+    assert answer.headers["Location"] == "/jobs?status=failed&q=a%26b"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\tx", ""],
+)
+def test_nobody_is_led_elsewhere(desk: Workspace, stranger: TestClient, elsewhere: str):
+    new_person(desk.database, "ana")
+    given = {"name": "ana", "password": PASSWORD, "next": elsewhere}
+    answer = stranger.post("/login", data=given, headers={"Origin": BASE})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
 
 
 def test_a_form_elsewhere_signs_nobody_in(desk: Workspace, stranger: TestClient):

@@ -39,12 +39,12 @@ from casemill.web.shown_batches import (
     fields_of,
 )
 from casemill.web.shown_jobs import ShownJob
+from casemill.web.shown_owners import MOST_CASES
 from casemill.web.shown_results import ShownResult
 from casemill.web.text import PageNumber, PerPage, Word, pages
 
 router = APIRouter(tags=["batches"])
 
-_MOST_CASES = 10_000
 _MOST_FAILURES = 100
 _MOST_JOBS = 200
 
@@ -54,7 +54,7 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^
 class NewBatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    case_ids: list[UUID] = Field(min_length=1, max_length=_MOST_CASES)
+    case_ids: list[UUID] = Field(min_length=1, max_length=MOST_CASES)
     steps: list[Word] = Field(
         default=[], max_length=100, description="What they require is added. Empty: all steps."
     )
@@ -97,6 +97,12 @@ class SteeredBatch(BaseModel):
 
 class BatchCancellation(BaseModel):
     why: Word | None = Field(default=None, description="A sentence for others, and for the log.")
+
+
+class BatchRetry(BaseModel):
+    case_ids: list[UUID] | None = Field(
+        default=None, min_length=1, max_length=MOST_CASES, description="Only these of its cases; null: all."
+    )
 
 
 @router.post(
@@ -214,10 +220,13 @@ def resume_batch(batch_id: UUID, actor: Operator, workspace: GivenWorkspace) -> 
 
 
 @router.post("/batches/{batch_id}/retry", status_code=HTTPStatus.ACCEPTED)
-def retry_batch(batch_id: UUID, actor: Operator, workspace: GivenWorkspace) -> SteeredBatch:
+def retry_batch(
+    batch_id: UUID, actor: Operator, workspace: GivenWorkspace, retry: BatchRetry | None = None
+) -> SteeredBatch:
     """What failed, and what that kept from running, is tried again."""
+    cases = set(retry.case_ids) if retry and retry.case_ids else None
     return _steer(
-        workspace, actor, batch_id, "retry", lambda: batch_controls.retry_batch(workspace, batch_id)
+        workspace, actor, batch_id, "retry", lambda: batch_controls.retry_batch(workspace, batch_id, cases)
     )
 
 

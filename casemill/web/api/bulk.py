@@ -36,10 +36,15 @@ class BulkFilter(BaseModel):
     created_from: AwareDatetime | None = None
     created_to: AwareDatetime | None = None
     batch: UUID | None = None
+    error: Word | None = Field(default=None, description="An error_fingerprint.")
+    planned: bool = Field(
+        default=True, description="False: without those that schedules have planned ahead of time."
+    )
 
     @property
     def is_empty(self) -> bool:
-        given = [*self.status, *self.type, self.user, self.created_from, self.created_to, self.batch]
+        days = [self.created_from, self.created_to]
+        given = [*self.status, *self.type, self.user, *days, self.batch, self.error]
         return not any(given) and not (self.q or "").strip()
 
     def wanted(self, session: Session, actor: Actor) -> JobFilter:
@@ -52,6 +57,8 @@ class BulkFilter(BaseModel):
             created_from=self.created_from,
             created_to=self.created_to,
             batch_id=self.batch,
+            error_fingerprint=self.error,
+            planned=self.planned,
             only_of=actor.only_of,
         )
 

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query
 from casemill.access.audit import audited
 from casemill.models import CaseDocument
 from casemill.operations.delete_owner import delete_owner
-from casemill.operations.owner_standing import owner_standing, owner_standings
+from casemill.operations.owner_standing import owner_names, owner_standing, owner_standings
 from casemill.operations.owners import new_case
 from casemill.web.deps import Admin, GivenWorkspace, Operator, Viewer
 from casemill.web.outages import outages_told
-from casemill.web.shown_owners import CaseList, NewOwner, ShownCase
+from casemill.web.shown_owners import MOST_CASES, CaseList, CaseName, CaseNames, NewOwner, ShownCase
 from casemill.web.text import PageNumber, PerPage, Word, pages
 
 router = APIRouter(tags=["cases"])
@@ -35,6 +35,18 @@ def list_cases(
         )
     cases = [ShownCase.of(standing) for standing in found]
     return CaseList(cases=cases, total=total, page=page, pages=pages(total, per_page))
+
+
+@router.get("/cases/names")
+def list_case_names(
+    _actor: Viewer,
+    workspace: GivenWorkspace,
+    q: Annotated[Word | None, Query(description="Part of the name.")] = None,
+) -> CaseNames:
+    """All that match at once, as many as one batch can take: for choosing all of them."""
+    with workspace.database.read() as session:
+        total, found = owner_names(session, CaseDocument, q, MOST_CASES)
+    return CaseNames(cases=[CaseName(id=case_id, name=name) for case_id, name in found], total=total)
 
 
 @router.post("/cases", status_code=201)

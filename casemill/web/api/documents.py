@@ -5,7 +5,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,8 +18,17 @@ from casemill.models.columns import utc_now
 from casemill.monitoring.reading import begin_reading
 from casemill.operations.add_document import add_document, clean_name
 from casemill.operations.delete_document import delete_document as delete
-from casemill.operations.find_documents import document_with_id, documents_of, text_of_page
+from casemill.operations.document_pipeline import MODELS
+from casemill.operations.find_documents import (
+    DocumentFilter,
+    count_documents,
+    document_with_id,
+    documents_page,
+    owner_names,
+    text_of_page,
+)
 from casemill.operations.reprocess_document import reprocess_document
+from casemill.search.contract import OwnerKind
 from casemill.web.deps import GivenWorkspace, Operator, Viewer
 from casemill.web.outages import outages_told
 from casemill.web.shown_documents import (
@@ -31,7 +40,7 @@ from casemill.web.shown_documents import (
     UploadedFile,
     attachment,
 )
-from casemill.web.text import PageNumber, PerPage, pages
+from casemill.web.text import PageNumber, PerPage, Word, pages
 from casemill.web.uploads import Limits, Received, TooLarge, receive_files, upload_folder
 from casemill.workspace import Workspace
 
@@ -86,7 +95,7 @@ def list_case_documents(
     per_page: PerPage = 50,
 ) -> DocumentList:
     """The newest first."""
-    return _list(workspace, CaseDocument, case_id, status, page, per_page)
+    return _list(workspace, DocumentFilter(OwnerKind.CASE, case_id, status), page, per_page)
 
 
 @router.get("/experts/{id}/documents")
@@ -99,14 +108,32 @@ def list_expert_documents(
     per_page: PerPage = 50,
 ) -> DocumentList:
     """The newest first."""
-    return _list(workspace, ExpertDocument, expert_id, status, page, per_page)
+    return _list(workspace, DocumentFilter(OwnerKind.EXPERT, expert_id, status), page, per_page)
+
+
+@router.get("/documents")
+def list_documents(
+    _actor: Viewer,
+    workspace: GivenWorkspace,
+    kind: Annotated[OwnerKind | None, Query(description="Only documents of cases, or of experts.")] = None,
+    owner: Annotated[UUID | None, Query(description="Only documents of this case or expert.")] = None,
+    status: ProcessingStatus | None = None,
+    q: Annotated[Word | None, Query(description="Part of the name.")] = None,
+    page: PageNumber = 1,
+    per_page: PerPage = 50,
+) -> DocumentList:
+    """Of all cases and experts, the newest first."""
+    if owner is not None:
+        kind = _kind_of(workspace, owner, kind)
+    return _list(workspace, DocumentFilter(kind, owner, status, q), page, per_page)
 
 
 @router.get("/documents/{id}")
 def read_document(document_id: Id, _actor: Viewer, workspace: GivenWorkspace) -> ShownDocument:
     """Of a case or of an expert."""
     with workspace.database.read() as session:
-        return ShownDocument.of(document_with_id(session, document_id))
+        document = document_with_id(session, document_id)
+        return ShownDocument.of(document, owner_names(session, [document])[document.owner_id])
 
 
 @router.get("/documents/{id}/text")
@@ -211,19 +238,30 @@ def _take(workspace: Workspace, model: DocumentModel, owner_id: UUID, file: Rece
     )
 
 
-def _list(
-    workspace: Workspace,
-    model: DocumentModel,
-    owner_id: UUID,
-    status: ProcessingStatus | None,
-    page: int,
-    per_page: int,
-) -> DocumentList:
-    _require_owner(workspace, model, owner_id)
+def _list(workspace: Workspace, wanted: DocumentFilter, page: int, per_page: int) -> DocumentList:
+    if wanted.kind and wanted.owner_id:
+        _require_owner(workspace, MODELS[wanted.kind], wanted.owner_id)
     with workspace.database.read() as session:
-        total, found = documents_of(session, model, owner_id, status, per_page, (page - 1) * per_page)
-    shown = [ShownDocument.of(document) for document in found]
-    return DocumentList(documents=shown, total=total, page=page, pages=pages(total, per_page))
+        statuses = count_documents(session, wanted)
+        found = documents_page(session, wanted, per_page, (page - 1) * per_page)
+        names = owner_names(session, found)
+    total = statuses.get(wanted.status, 0) if wanted.status else sum(statuses.values())
+    return DocumentList(
+        documents=[ShownDocument.of(each, names[each.owner_id]) for each in found],
+        statuses=statuses,
+        total=total,
+        page=page,
+        pages=pages(total, per_page),
+    )
+
+
+def _kind_of(workspace: Workspace, owner_id: UUID, kind: OwnerKind | None) -> OwnerKind:
+    """The kind that was asked for, or else that of the owner. Raises NotFound."""
+    with workspace.database.read() as session:
+        for each, model in MODELS.items():
+            if session.get(model.owner_model, owner_id) is not None:
+                return kind or each
+    raise NotFound(f"No case and no expert with id {owner_id}")
 
 
 def _require_owner(workspace: Workspace, model: DocumentModel, owner_id: UUID) -> None:

@@ -38,7 +38,8 @@ Kinds = Annotated[
 ]
 _STREAM = """
 
-Events are named after the kind of change: job, progress, step (an attempt of a task), batch, worker, alert.
+Events are named after the kind of change: job, progress, step (an attempt of a task), batch, worker, alert,
+document (its status).
 Their data is JSON with `id`, `job_id` and `occurred_at` besides what changed. The event's `id:` is where to
 go on after a lost connection: send it as `Last-Event-ID`, as browsers do by themselves. An event may come
 twice then; the `id` in its data tells. Event `reset` says that some of what was missed is no longer there:

@@ -46,6 +46,10 @@ def list_jobs(
     batch: Annotated[UUID | None, Query(description="Only this batch's.")] = None,
     created_from: Annotated[AwareDatetime | None, Query(description="Created then or later.")] = None,
     created_to: Annotated[AwareDatetime | None, Query(description="Created then or before.")] = None,
+    error: Annotated[Word | None, Query(description="Only those with this error_fingerprint.")] = None,
+    planned: Annotated[
+        bool, Query(description="False: without those that schedules have planned ahead of time.")
+    ] = True,
     q: Annotated[
         Word | None,
         Query(description="Somewhere in id, name, user, argument values or error; 3 characters at least."),
@@ -66,6 +70,8 @@ def list_jobs(
             created_from=created_from,
             created_to=created_to,
             batch_id=batch,
+            error_fingerprint=error,
+            planned=planned,
             only_of=actor.only_of,
         )
         total = count_jobs(session, wanted)

@@ -1,17 +1,27 @@
 """The queue at a glance."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
 from casemill.access.actor import Actor
+from casemill.errors import NotFound
 from casemill.local.host import HostMeter
-from casemill.models import Alert, Job, Severity, WorkQueue
+from casemill.models import Alert, Job, Severity, User, WorkQueue
 from casemill.models.columns import utc_now
-from casemill.monitoring.queue_summary import counts, jobs_in_order, last_cleanup, light_of
+from casemill.monitoring.queue_summary import (
+    QueueLoad,
+    counts,
+    jobs_in_order,
+    last_cleanup,
+    light_of,
+    load_by_queue,
+)
 from casemill.monitoring.serving import Serving, line_up, serving
 from casemill.monitoring.waiting import Waiting, explain_all
 from casemill.operations.limits import limits_in_force
@@ -69,13 +79,27 @@ class ShownLimits(BaseModel):
 
 
 class ShownQueue(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
     name: str
     user_id: UUID | None
+    user_name: str | None = Field(description="Null for the queue of nobody in particular.")
     paused: bool
     concurrency_limit: int | None
     priority: int = Field(description="1 is served first.")
+    running: int = Field(description="How many of its jobs hold a place.")
+    waiting: int = Field(description="How many of its jobs are due and wait.")
+
+    @classmethod
+    def of(cls, queue: WorkQueue, user_name: str | None, load: QueueLoad) -> Self:
+        return cls(
+            name=queue.name,
+            user_id=queue.user_id,
+            user_name=user_name,
+            paused=queue.paused,
+            concurrency_limit=queue.concurrency_limit,
+            priority=queue.priority,
+            running=load.running,
+            waiting=load.waiting,
+        )
 
 
 class JobInQueue(BaseModel):
@@ -113,18 +137,27 @@ class QueueSummary(BaseModel):
         f"of later; at most {_MOST_JOBS}."
     )
     jobs_total: int = Field(description="How many run, wait and are scheduled.")
+    names: dict[UUID, str] = Field(description="Of the jobs that the reasons for waiting point to.")
     last_cleanup: ShownCleanup | None
     alerts: list[ShownAlert]
 
 
 @router.get("/queue")
-def show_queue(workspace: GivenWorkspace, actor: Viewer) -> QueueSummary:
+def show_queue(
+    workspace: GivenWorkspace,
+    actor: Viewer,
+    user: Annotated[UUID | None, Query(description="Count and list only the jobs of this user.")] = None,
+) -> QueueSummary:
     """Jobs are counted and listed as far as one sees them; places in the queue are among everybody's."""
-    now = utc_now()
+    if user is not None and not actor.sees(user):
+        raise NotFound(
+            f"No user {user} among those whose jobs you can see; your own are ?user={actor.user_id}"
+        )
+    now, only_of = utc_now(), user or actor.only_of
     with workspace.database.read() as session:
-        counted = counts(session, actor.only_of)
-        line = line_up(session, _MOST_JOBS, actor.only_of)
-        jobs = jobs_in_order(session, line, _MOST_JOBS, actor.only_of)
+        counted = counts(session, only_of)
+        line = line_up(session, _MOST_JOBS, only_of)
+        jobs = jobs_in_order(session, line, _MOST_JOBS, only_of)
         scene = serving(session, workspace.settings, (job.queue for job in jobs))
         waiting = explain_all(jobs, scene, line.places, now, actor.only_of)
         cleanup = last_cleanup(session)
@@ -138,6 +171,7 @@ def show_queue(workspace: GivenWorkspace, actor: Viewer) -> QueueSummary:
             queues=_queues(session, actor),
             jobs=[JobInQueue(job=ShownJob.of(job), waiting=waiting.get(job.id)) for job in jobs],
             jobs_total=counted.running + counted.pending + counted.scheduled,
+            names=_names(session, waiting.values()),
             last_cleanup=ShownCleanup.model_validate(cleanup) if cleanup else None,
             alerts=_alerts(session, actor),
         )
@@ -157,8 +191,19 @@ def _limits(session: Session, settings: Settings, scene: Serving, actor: Actor) 
 def _queues(session: Session, actor: Actor) -> list[ShownQueue]:
     """Those of nobody in particular, and of whose jobs one sees."""
     query = select(WorkQueue).where(~col(WorkQueue.is_pool)).order_by(col(WorkQueue.priority), WorkQueue.name)
-    rows = session.exec(query)
-    return [ShownQueue.model_validate(row) for row in rows if row.user_id is None or actor.sees(row.user_id)]
+    rows = [row for row in session.exec(query) if row.user_id is None or actor.sees(row.user_id)]
+    owners = [row.user_id for row in rows if row.user_id]
+    names = dict(session.exec(select(User.id, User.name).where(col(User.id).in_(owners))).all())
+    loads = load_by_queue(session)
+    return [
+        ShownQueue.of(row, names.get(row.user_id) if row.user_id else None, loads.get(row.name, QueueLoad()))
+        for row in rows
+    ]
+
+
+def _names(session: Session, waiting: Iterable[Waiting]) -> dict[UUID, str]:
+    ids = {job_id for each in waiting for reason in each.reasons for job_id in reason.jobs}
+    return dict(session.exec(select(Job.id, Job.name).where(col(Job.id).in_(ids))).all())
 
 
 def _alerts(session: Session, actor: Actor) -> list[ShownAlert]:

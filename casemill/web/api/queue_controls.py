@@ -4,13 +4,19 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from casemill.access.actor import Actor
 from casemill.access.audit import audited
 from casemill.errors import Denied
 from casemill.models import Role
-from casemill.monitoring.queue_controls import QueueStanding, clear_queue, pause_queue, start_queue
+from casemill.monitoring.queue_controls import (
+    QueueStanding,
+    clear_queue,
+    count_in_line,
+    pause_queue,
+    start_queue,
+)
 from casemill.web.deps import GivenWorkspace, Operator
 from casemill.web.shown_results import ShownResult
 
@@ -46,6 +52,16 @@ class SteeredQueue(BaseModel):
         )
 
 
+class ClearingCount(BaseModel):
+    """What `POST /queue/cancellation` would cancel, as of now."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    running: int
+    waiting: int
+    paused: int
+
+
 class ClearedQueue(SteeredQueue):
     matched: int
     done: int
@@ -74,6 +90,13 @@ def start_work(actor: Operator, workspace: GivenWorkspace, user: User = None) ->
     with audited(workspace.database, actor, "queue.start", _target(user)):
         _require_own(actor, user)
         return SteeredQueue.of(start_queue(workspace, user))
+
+
+@router.get("/queue/cancellation")
+def count_cancellable_work(actor: Operator, workspace: GivenWorkspace, user: User = None) -> ClearingCount:
+    """How many jobs stopping and clearing would cancel. Nothing is changed."""
+    _require_own(actor, user)
+    return ClearingCount.model_validate(count_in_line(workspace, user))
 
 
 @router.post("/queue/cancellation")

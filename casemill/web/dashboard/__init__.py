@@ -5,8 +5,8 @@ Pages only show. What their buttons do is asked of the API, by static/js/actions
 
 from fastapi import APIRouter
 
-from casemill.web.dashboard import home, jobs
+from casemill.web.dashboard import documents, home, job, jobs, monitoring, pipeline, queue, search
 
 router = APIRouter(include_in_schema=False)
-for noun in (home, jobs):
+for noun in (documents, home, jobs, job, monitoring, pipeline, queue, search):
     router.include_router(noun.router)

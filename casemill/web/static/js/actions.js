@@ -41,7 +41,7 @@
     });
   }
 
-  // The API's answer as JSON, null for none. Throws an Error with the API's sentence.
+  // The API's answer as JSON, null for none. Throws an Error with the API's sentence, and all it said as `problem`.
   async function request(line, body) {
     const [method, path] = line.split(" ");
     const headers = { Accept: "application/json", "X-CSRF-Token": token };
@@ -60,8 +60,14 @@
     } catch {
       if (answer.ok) throw new Error("Casemill's answer cannot be read; reload the page");
     }
-    if (!answer.ok) throw new Error(found?.detail ?? `The server answers ${answer.status}`);
+    if (!answer.ok) throw Object.assign(new Error(found?.detail ?? `The server answers ${answer.status}`), { problem: found });
     return found;
+  }
+
+  // With data-times, what is entered is in a larger unit than the API's: hours of so many seconds.
+  function number(field) {
+    const { times } = field.dataset;
+    return times ? Math.round(Number(field.value) * Number(times)) : Number(field.value);
   }
 
   function fields(form) {
@@ -71,7 +77,7 @@
       if (field.type === "checkbox") body[field.name] = field.checked;
       else if (field.type === "radio") { if (field.checked) body[field.name] = field.value; }
       else if (field.value === "") continue; // not given
-      else if (field.type === "number") body[field.name] = Number(field.value);
+      else if (field.type === "number") body[field.name] = number(field);
       else if (field.type === "datetime-local") body[field.name] = new Date(field.value).toISOString();
       else body[field.name] = field.value;
     }

@@ -3,10 +3,12 @@
 //
 // A part of a page that follows jobs says
 //   <section id="jobs" hx-get="{{ here }}" hx-target="this" hx-swap="outerMorph" hx-trigger="live:job from:body">
-// and the server renders the block `jobs` alone.
+// and the server renders the block `jobs` alone. A page about one job says data-follows="<its id>" somewhere, and
+// live:own is told for what concerns that job.
 (() => {
   "use strict";
-  const KINDS = ["job", "progress", "step", "batch", "worker", "alert"];
+  const KINDS = ["job", "progress", "step", "batch", "worker", "alert", "document"];
+  const OWN = "own";
   const PAUSE = 1000;
   const pill = document.getElementById("connection");
   const due = new Map(); // kind -> timer, while it must not be told again
@@ -24,7 +26,7 @@
     }, PAUSE));
   }
 
-  const tellAll = () => KINDS.forEach(tell);
+  const tellAll = () => [...KINDS, OWN].forEach(tell);
 
   function show(state, words) {
     pill.dataset.state = state;
@@ -33,7 +35,11 @@
   }
 
   if (!pill) return;
-  KINDS.forEach((kind) => pill.addEventListener(kind, () => tell(kind)));
+  const followed = document.querySelector("[data-follows]")?.dataset.follows;
+  KINDS.forEach((kind) => pill.addEventListener(kind, (event) => {
+    tell(kind);
+    if (followed && JSON.parse(event.detail.data).job_id === followed) tell(OWN);
+  }));
   pill.addEventListener("reset", tellAll); // too much was missed to be told one by one
 
   let connected = false;

@@ -1,9 +1,11 @@
 // <time data-relative>: how long ago or in how long, in words; the exact local time on hover.
+// <time data-exact>: the local time.
 (() => {
   "use strict";
   const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [30 * 86400, "day", 86400]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const day = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", day: "numeric" });
+  const near = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
   function words(moment, now) {
@@ -28,6 +30,7 @@
   function writeAll(root) {
     const now = Date.now();
     root.querySelectorAll("time[data-relative]").forEach((element) => write(element, now));
+    root.querySelectorAll("time[data-exact]").forEach((element) => { element.textContent = near.format(new Date(element.dateTime)); });
   }
 
   writeAll(document);
