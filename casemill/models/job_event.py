@@ -18,6 +18,7 @@ class FeedKind(StrEnum):
     BATCH = "batch"
     WORKER = "worker"
     ALERT = "alert"
+    DEPENDENCY = "dependency"  # what a job waits for came to be, or cannot any more
 
 
 class JobEvent(Table, table=True):

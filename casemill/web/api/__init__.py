@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from casemill.web.api import (
     audit,
+    batch_schedules,
     batches,
     bulk,
     cases,
@@ -16,6 +17,7 @@ from casemill.web.api import (
     limits,
     queue,
     queue_controls,
+    retention,
     schedules,
     search,
     search_health,
@@ -31,6 +33,7 @@ from casemill.web.problems import RESPONSES
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
 for module in (
     audit,
+    batch_schedules,
     batches,
     bulk,
     cases,
@@ -43,6 +46,7 @@ for module in (
     limits,
     queue,
     queue_controls,
+    retention,
     schedules,
     search,
     search_health,
