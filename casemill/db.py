@@ -70,9 +70,11 @@ class Database:
 
 
 def _engine(url: str | URL) -> Engine:
+    """Its errors stand in logs and in job monitoring: they do not repeat what was to be written."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    lock = {"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=lock, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

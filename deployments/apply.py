@@ -6,6 +6,7 @@
 Doing it again changes nothing.
 """
 
+import os
 import sys
 from contextlib import suppress
 
@@ -24,10 +25,13 @@ from blocks.mail_server import MailServer
 from casemill.db import Database
 from casemill.local.prefect_command import run_prefect
 from casemill.models import User
+from casemill.models.columns import utc_now
 from casemill.monitoring.jobs import user_queue
 from casemill.monitoring.limits import apply_limits
 from casemill.monitoring.mail_limit import apply_mail_limit
+from casemill.monitoring.missed_runs import collapse_all_missed
 from casemill.monitoring.orphans import reschedule_orphans
+from casemill.monitoring.planned_batches import bring_batch_schedules
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings, read_settings
 
@@ -39,6 +43,9 @@ def apply(settings: Settings, *, no_worker_runs: bool) -> None:
         MailServer.register_type_and_schema()  # so that Prefect's UI has its form
         run_prefect("--no-prompt", "deploy", "--all")
         prune_strays(client, settings)
+        apply_batch_schedules(client, settings)
+        if missed := collapse_all_missed(client, settings.work_pool, utc_now()):
+            print(f"{missed} runs of schedules were missed; of each schedule the newest makes up for them")
     if no_worker_runs and (count := reschedule_orphans(settings.work_pool, settings.local_worker)):
         print(f"{count} jobs were cut off when Casemill last stopped; they go on where they were")
 
@@ -62,6 +69,14 @@ def apply_pool(client: SyncPrefectClient, settings: Settings) -> None:
     apply_limits(client, settings.work_pool, limits)
 
 
+def apply_batch_schedules(client: SyncPrefectClient, settings: Settings) -> None:
+    """Users' schedules are rows of ours. Those that Prefect lost, with its database, it is told again."""
+    database = Database(settings.database)
+    if brought := bring_batch_schedules(client, database):
+        print(f"{brought} schedules of users were brought back")
+    database.close()
+
+
 def prune_strays(client: SyncPrefectClient, settings: Settings) -> None:
     """Deletes deployments of our pool that prefect.yaml no longer lists: their schedules would go on."""
     declared = {
@@ -80,4 +95,6 @@ def prune_strays(client: SyncPrefectClient, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    apply(read_settings(), no_worker_runs="--no-worker-runs" in sys.argv)
+    given = read_settings()
+    os.environ.update(given.environment())  # prefect.yaml reads some of it, defaults too
+    apply(given, no_worker_runs="--no-worker-runs" in sys.argv)

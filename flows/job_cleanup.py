@@ -1,5 +1,6 @@
 """What is past its time, deleted, every ten minutes."""
 
+from functools import partial
 from uuid import UUID
 
 from prefect import State, flow, get_run_logger, runtime, task
@@ -15,6 +16,7 @@ from casemill.monitoring.prefect_cleanup import RUNS, remove_runs, remove_worker
 from casemill.monitoring.recorded_json import recorded_text
 from casemill.monitoring.telling import ProgressTeller, tell_result, telling_failures
 from casemill.operations import job_cleanup as cleaning
+from casemill.operations.keep_for import retention_in_force
 from casemill.operations.retention import Kind, Removed, Retention, in_words
 from casemill.steps.registry import RetryPolicy
 
@@ -54,13 +56,15 @@ def job_cleanup(
     """Deletes what is past its time, and says how many of what.
 
     Args:
-        policy: How long each kind is kept. What is left out, or empty, is as in the settings.
+        policy: How long each kind is kept. What is left out is as an admin set it, else as in the settings.
         dry_run: Only say what would be deleted.
         now: The moment to judge by, with its time zone. Empty: now.
     """
     run_id = UUID(str(runtime.flow_run.id))
     label_job(run_id, ["type:maintenance"])
-    known = open_workspace().settings.retention
+    workspace = open_workspace()
+    with workspace.database.read() as session:
+        known = retention_in_force(session, workspace.settings)
     given = policy.model_dump(exclude_unset=True) if policy else {}
     in_force = Retention.model_validate({**known.model_dump(), **given})
     moment, progress = now or utc_now(), ProgressTeller(run_id)
@@ -74,6 +78,9 @@ def job_cleanup(
             why = recorded_text(f"{type(error).__name__}: {error}")
             removed.append(Removed(kind, left=1, why=why))
     create_table_artifact([one.row for one in removed], key="job-cleanup", description="What was removed")
+    workspace.database.persist(
+        partial(cleaning.record_cleanup, job_id=run_id, removed=removed, now=utc_now(), dry_run=dry_run)
+    )
     said = in_words(removed, dry_run=dry_run)
     progress.tell(100, said, len(Kind), last=True)
     return Failed(message=said) if any(one.left for one in removed) else Completed(message=said)

@@ -9,6 +9,7 @@ from casemill.cli import (
     api,
     batch,
     case,
+    cleanup,
     doctor,
     document,
     expert,
@@ -17,6 +18,7 @@ from casemill.cli import (
     mail,
     queue,
     recorder,
+    schedule,
     search,
     token,
     up,
@@ -37,12 +39,15 @@ app.command("api")(api.api)
 app.command("doctor")(doctor.doctor)
 app.command("extract")(extract.extract)
 app.command("search")(search.search)
+app.command("cleanup")(cleanup.cleanup)
+app.command("retention")(cleanup.retention)
 app.add_typer(case.app, name="case")
 app.add_typer(document.app, name="document")
 app.add_typer(expert.app, name="expert")
 app.add_typer(batch.app, name="batch")
 app.add_typer(job.app, name="job")
 app.add_typer(queue.app, name="queue")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(mail.app, name="mail")

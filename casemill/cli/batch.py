@@ -9,12 +9,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from casemill.cli.after import AfterJobs, jobs_to_wait_for
 from casemill.cli.client import Api, open_api
 from casemill.cli.extract import Steps, chosen_steps
+from casemill.cli.named_cases import case_ids
 from casemill.cli.options import Home, Json, print_json, settings_of, stderr, stdout
 from casemill.cli.results import step_mark
-from casemill.cli.shown import duration, moment
-from casemill.errors import NotFound
+from casemill.cli.shown import day_and_time, duration, listing, named
 from casemill.models import ProcessingStatus, StepState
 from casemill.operations.batch_status import OPEN, BatchStatus
 from casemill.steps.chunking import ChunkOptions
@@ -38,6 +39,7 @@ def start(
     priority: Annotated[
         int, typer.Option(min=0, max=10, help="Goes before your other waiting jobs with less.")
     ] = 0,
+    after: AfterJobs = None,
     watch: Watch = False,
     as_json: Json = False,
     home: Home = None,
@@ -53,10 +55,11 @@ def start(
         raise typer.BadParameter(str(error), param_hint="--chunk-...") from error
     with open_api(settings_of(home)) as api:
         order = {
-            "case_ids": _case_ids(api, case),
+            "case_ids": case_ids(api, case),
             "steps": wanted,
             "options": {"chunk": chunks.model_dump(mode="json")},
             "priority": priority,
+            "after": jobs_to_wait_for(after),
         }
         started = api.post("/batches", order, headers={"Idempotency-Key": str(uuid4())})
         for skipped in started["skipped"]:
@@ -103,11 +106,11 @@ def list_batches(
         said = "No batch matches" if some else "No batches yet; `casemill batch start --all` runs one"
         stdout.print(said)
         return
-    table = Table(Column("batch", no_wrap=True), "status", "done", "cases", "steps", "created")
+    table = listing(Column("steps, batch", min_width=36, overflow="fold"), "status", "cases", "created, UTC")
     for batch in found["batches"]:
-        done, steps = f"{batch['percent']:.0f} %", ", ".join(batch["steps"])
-        shown = [batch["batch_id"], batch["status"], done, str(batch["case_count"]), steps]
-        table.add_row(*shown, moment(batch["created_at"]))
+        shown = [named(", ".join(batch["steps"]), batch["batch_id"])]
+        shown += [f"{batch['status']}\n{batch['percent']:.0f} %", str(batch["case_count"])]
+        table.add_row(*shown, day_and_time(batch["created_at"]))
     stdout.print(table)
 
 
@@ -154,17 +157,6 @@ def _steer(batch_id: UUID, action: str, as_json: bool, home: Home, *, watch: boo
     for result in answer["results"]:
         said = f"  job {result['job_id']}: {result['detail']}"
         stdout.print(said, markup=False, highlight=False)
-
-
-def _case_ids(api: Api, names: list[str] | None) -> list[str]:
-    """Of all cases, or of those named, by name or id. Raises NotFound for one that is not there."""
-    cases = api.all("/cases", "cases")
-    if names is None:
-        return [case["id"] for case in cases]
-    known = {case["id"]: case["id"] for case in cases} | {case["name"]: case["id"] for case in cases}
-    if missing := [name for name in names if name not in known]:
-        raise NotFound(f"No case {missing[0]!r}; `casemill case list` shows what there is")
-    return [known[name] for name in names]
 
 
 def _whole(api: Api, batch_id: UUID | str) -> dict[str, Any]:

@@ -38,9 +38,9 @@ def add(
         added = [(file, add_document(workspace, model, owner_id, file)) for file in files]
         with workspace.database.write() as session:
             user_id = local_user(session).id
-    job = None
-    if any(result.is_new for _, result in added):
-        job = submit_document_pipeline(user_id, user_queue(settings, user_id))
+        job = None
+        if any(result.is_new for _, result in added):
+            job = submit_document_pipeline(user_id, user_queue(settings, user_id, workspace.database))
     if as_json:
         print_json(
             {

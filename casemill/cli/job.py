@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from casemill.cli.client import Api, ApiRefused, open_api
 from casemill.cli.live import events_of_job
 from casemill.cli.options import Home, Json, print_json, settings_of, stderr, stdout
-from casemill.cli.shown import moment, reasons_to_wait, status_words
+from casemill.cli.shown import day_and_time, listing, moment, named, reasons_to_wait, status_words
 from casemill.models import JobStatus, JobType
 
 app = typer.Typer(help="Jobs: what ran, what runs, and every control over it.", no_args_is_help=True)
@@ -45,10 +45,10 @@ def list_jobs(
         some = any(asked.values()) or page > 1
         stdout.print("No job matches" if some else "No jobs yet; `casemill batch start --all` starts some")
         return
-    table = Table(Column("job", no_wrap=True), "type", "name", "status", "progress", "created")
+    table = listing(Column("job", min_width=36, overflow="fold"), "type, status", "done", "created, UTC")
     for job in found["jobs"]:
-        shown = [job["id"], job["type"], escape(job["name"]), status_words(job)]
-        table.add_row(*shown, f"{job['progress']:.0f} %", moment(job["created_at"]))
+        shown = [named(job["name"], job["id"]), f"{job['type']}\n{status_words(job)}"]
+        table.add_row(*shown, f"{job['progress']:.0f} %", day_and_time(job["created_at"]))
     stdout.print(table)
     stdout.print(f"page {found['page']} of {found['pages']}, {found['total']} jobs", style="dim")
 
@@ -171,6 +171,11 @@ def _print_job(job: dict[str, Any]) -> None:
     said += reasons_to_wait(job)
     for sentence in dict.fromkeys(sentence for sentence in said if sentence):
         stdout.print(sentence, markup=False, highlight=False)
+    for heading, others in (("waits for", job["waits_for"]), ("waited on by", job["waited_on_by"])):
+        for other in others:
+            called = other["name"] or other["job_id"] or "a job of others"
+            said_of_it = f"{heading} {called}: {other['on']}, {other['state']}"
+            stdout.print(said_of_it, markup=False, highlight=False)
     times = [(name, job[f"{name}_at"]) for name in ("created", "started", "finished")]
     stdout.print("  ".join(f"{name} {moment(at)}" for name, at in times if at), highlight=False)
     _print_attempts(job["attempts_of_tasks"])

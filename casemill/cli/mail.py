@@ -6,15 +6,16 @@ from uuid import UUID
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Column
 from sqlmodel import col, select
 
 from casemill.cli.options import Home, Json, open_workspace, print_json, settings_of, stdout
-from casemill.mail.addresses import masked_address, without_addresses
+from casemill.cli.shown import listing, named
+from casemill.mail.addresses import without_addresses
 from casemill.mail.templates import SAMPLES, render
 from casemill.models import MailKind, MailState, OutgoingMail
 from casemill.models.columns import utc_now
-from casemill.operations.outbox import send_again
+from casemill.operations.outbox import send_again, shown_recipient
 
 app = typer.Typer(help="Mail: what is sent, what was, and what it looks like.", no_args_is_help=True)
 
@@ -57,11 +58,15 @@ def list_mail(
     if not found:
         stdout.print("No message matches" if state or kind else "No messages yet")
         return
-    table = Table(Column("message", no_wrap=True), "kind", "to", "state", "tries", "made", "said last")
+    table = listing(
+        Column("kind, to, message", min_width=36, overflow="fold"), "state", "made, UTC", "said last"
+    )
     for mail in found:
-        made = f"{mail['created_at']:%Y-%m-%d %H:%M} UTC"
-        cells = (mail["id"], mail["kind"], mail["to"], mail["state"], mail["tries"], made, mail["said"])
-        table.add_row(*(escape(str(cell)) for cell in cells))
+        made, tries = f"{mail['created_at']:%Y-%m-%d\n%H:%M}", mail["tries"]
+        said = f"{mail['state']}\n{tries} {'try' if tries == 1 else 'tries'}"
+        table.add_row(
+            named(f"{mail['kind']}\n{mail['to']}", str(mail["id"])), said, made, escape(mail["said"])
+        )
     stdout.print(table)
 
 
@@ -79,7 +84,7 @@ def _shown(mail: OutgoingMail) -> dict[str, Any]:
     return {
         "id": mail.id,
         "kind": mail.kind,
-        "to": masked_address(mail.recipient),
+        "to": shown_recipient(mail),
         "about": mail.subject_key,
         "state": mail.state,
         "tries": mail.attempts,

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from casemill.cli.client import open_api
 from casemill.cli.options import Home, Json, print_json, settings_of, stdout
-from casemill.cli.shown import moment, place_in_queue, reasons_to_wait, status_words
+from casemill.cli.shown import listing, moment, named, place_in_queue, reasons_to_wait, status_words
 
 app = typer.Typer(help="The queue: what runs, what waits and why, and the limits.", no_args_is_help=True)
 
@@ -106,12 +106,12 @@ def _print_queue(queue: dict[str, Any]) -> None:
     for alert in queue["alerts"]:
         stdout.print(f"{alert['severity']}: {alert['message']}", style="red", markup=False, highlight=False)
     if cleanup := queue["last_cleanup"]:
-        said = f"Last cleanup {moment(cleanup['finished_at'])}: {cleanup['result'] or ''}"
+        when = f"{moment(cleanup['finished_at'])}, {status_words(cleanup)}"
+        said = f"Last cleanup {when}: {cleanup['result'] or ''}"
         stdout.print(said, markup=False, highlight=False)
-    table = Table(Column("job", no_wrap=True), "name", "status", "place", "why it waits")
+    table = listing(Column("job", min_width=36, overflow="fold"), "status", "place", "why it waits")
     for found in queue["jobs"]:
         job, why = found["job"], "\n".join(reasons_to_wait(found))
-        shown = [job["id"], escape(job["name"]), status_words(job), place_in_queue(found), escape(why)]
-        table.add_row(*shown)
+        table.add_row(named(job["name"], job["id"]), status_words(job), place_in_queue(found), escape(why))
     if table.row_count:
         stdout.print(table)

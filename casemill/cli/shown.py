@@ -4,6 +4,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Column, Table
+
+
+def listing(*columns: str | Column) -> Table:
+    """A table of which 80 columns hold an id and four short columns; cells put under one another what belongs
+    together."""
+    return Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def named(name: str, id_: str) -> str:
+    """For the first column of a listing: what people call it, and under it what commands do."""
+    return f"{escape(name)}\n{id_}"
+
+
+def day_and_time(at: str | None) -> str:
+    """A moment of the API's in UTC, on two lines."""
+    return f"{datetime.fromisoformat(at):%Y-%m-%d\n%H:%M:%S}" if at else ""
+
 
 def status_words(job: Mapping[str, Any]) -> str:
     """Such as "running (cancelling)"."""

@@ -4,12 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Column
 
 from casemill.cli.client import open_api
 from casemill.cli.options import Home, Json, print_json, settings_of, stdout
-from casemill.cli.shown import moment
+from casemill.cli.shown import day_and_time, listing, named
 
 app = typer.Typer(help="API tokens: what programs sign in with.", no_args_is_help=True)
 
@@ -38,10 +37,10 @@ def list_tokens(as_json: Json = False, home: Home = None) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table(Column("token", no_wrap=True), "name", "begins with", "created", "last used", "ends")
+    table = listing(Column("token", min_width=36, overflow="fold"), "begins", "created, UTC", "used", "ends")
     for token in found["tokens"]:
-        times = [moment(token[f"{name}_at"]) for name in ("created", "used", "expires")]
-        table.add_row(token["id"], escape(token["name"]), token["hint"], *times)
+        times = [day_and_time(token[f"{name}_at"]) for name in ("created", "used", "expires")]
+        table.add_row(named(token["name"], token["id"]), token["hint"], *times)
     stdout.print(table)
 
 

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column
 
 from casemill.cli.client import Api, open_api
 from casemill.cli.options import Home, Json, print_json, settings_of, stdout
-from casemill.cli.shown import moment
+from casemill.cli.shown import day_and_time, listing
 from casemill.errors import NotFound
 from casemill.models import Role, Scope
 
@@ -27,11 +27,11 @@ def list_users(as_json: Json = False, home: Home = None) -> None:
     if as_json:
         print_json(users)
         return
-    table = Table("name", "role", "scope", "e-mail", "created", "")
+    table = listing(Column("name", overflow="fold"), "role", "scope", "e-mail", "created, UTC", "")
     for user in users:
         state = "disabled" if user["disabled_at"] else ""
         shown = [user["name"], user["role"], user["scope"], user["email"] or ""]
-        table.add_row(*map(escape, shown), moment(user["created_at"]), state)
+        table.add_row(*map(escape, shown), day_and_time(user["created_at"]), state)
     stdout.print(table)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from casemill.mail.addresses import without_addresses
 from casemill.mail.contract import (
     Deferred,
     Delivered,
@@ -138,7 +139,7 @@ def _envelope(smtp: smtplib.SMTP, message: Message) -> Outcome | None:
     try:
         for code, said in _introduced(smtp, message):
             if not 200 <= code < 300:
-                return _judged(code, said)
+                return _judged(message, code, said)
     except OSError as error:
         raise _NobodyAnswers(_cut_off(error)) from error
     return None
@@ -158,7 +159,7 @@ def _content(smtp: smtplib.SMTP, message: Message) -> Outcome:
     try:
         code, said = smtp.docmd("DATA")
         if code != 354:
-            return _judged(code, said)
+            return _judged(message, code, said)
         smtp.send(_LEADING_DOT.sub(b"..", message.as_bytes()) + b".\r\n")
     except OSError as error:
         return Deferred(_cut_off(error))
@@ -168,13 +169,14 @@ def _content(smtp: smtplib.SMTP, message: Message) -> Outcome:
         return Unconfirmed(_cut_off(error))
     if 200 <= code < 300:
         return Delivered(_words(code, said))
-    return _judged(code, said) if code >= 400 else Unconfirmed(_words(code, said))
+    return _judged(message, code, said) if code >= 400 else Unconfirmed(_words(code, said))
 
 
-def _judged(code: int, said: bytes) -> Deferred | Refused:
+def _judged(message: Message, code: int, said: bytes) -> Deferred | Refused:
     words = _words(code, said)
     if code in _NOT_LET_IN:
-        raise MailerRefusesUs(f"The mail server wants us to sign in first, or otherwise: {words}")
+        said_to_all = without_addresses(words, message.recipient)
+        raise MailerRefusesUs(f"The mail server wants us to sign in first, or otherwise: {said_to_all}")
     return Refused(words) if code >= 500 else Deferred(words)
 
 

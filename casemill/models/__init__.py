@@ -3,15 +3,19 @@
 from casemill.models.attempt_hour import AttemptHour, StaleHour
 from casemill.models.audit import AuditRecord, AuditResult
 from casemill.models.batch import Batch, CaseStep, StepState
+from casemill.models.batch_schedule import BatchSchedule
 from casemill.models.citation import Citation
 from casemill.models.claim import Attempt
+from casemill.models.cleanup_report import CleanupReport
 from casemill.models.credential import ApiToken, LoginLink, LoginSession
 from casemill.models.document import CaseDocument, Chunk, DocumentModel, ExpertDocument, ProcessingStatus
 from casemill.models.expert_claim import ClaimState, ExpertClaim
 from casemill.models.index_report import IndexReport
 from casemill.models.job import NOT_OVER, OVER, Job, JobAsk, JobStatus, JobSubStatus, JobType
+from casemill.models.job_dependency import Condition, DependencyState, JobDependency
 from casemill.models.job_event import FeedKind, JobEvent
 from casemill.models.job_text import JobText
+from casemill.models.kept_for import KeptFor, RetentionName
 from casemill.models.limit import Limit, LimitName
 from casemill.models.outgoing_mail import MailKind, MailState, OutgoingMail
 from casemill.models.owner import Case, Expert
@@ -34,12 +38,16 @@ __all__ = [
     "AuditRecord",
     "AuditResult",
     "Batch",
+    "BatchSchedule",
     "Case",
     "CaseDocument",
     "CaseStep",
     "Chunk",
     "Citation",
     "ClaimState",
+    "CleanupReport",
+    "Condition",
+    "DependencyState",
     "DocumentModel",
     "Expert",
     "ExpertClaim",
@@ -48,11 +56,13 @@ __all__ = [
     "IndexReport",
     "Job",
     "JobAsk",
+    "JobDependency",
     "JobEvent",
     "JobStatus",
     "JobSubStatus",
     "JobText",
     "JobType",
+    "KeptFor",
     "Limit",
     "LimitName",
     "LoginLink",
@@ -63,6 +73,7 @@ __all__ = [
     "ProcessingStatus",
     "RecorderMark",
     "ReminderOutcome",
+    "RetentionName",
     "Role",
     "Scope",
     "Severity",

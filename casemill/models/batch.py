@@ -28,6 +28,7 @@ class Batch(Table, table=True):
     priority: int = Field(
         default=0, sa_column_kwargs={"server_default": "0"}
     )  # 0 to 10: its jobs go before the user's others with less
+    after: list[dict[str, str]] | None = Field(default=None, sa_type=JSON)  # what its first jobs wait for
     idempotency_key: str | None = None
     created_at: datetime = Field(default_factory=utc_now, sa_type=Utc, index=True)
 

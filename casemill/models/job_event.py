@@ -19,6 +19,7 @@ class FeedKind(StrEnum):
     WORKER = "worker"
     ALERT = "alert"
     DOCUMENT = "document"  # its status; documents are seen by all
+    DEPENDENCY = "dependency"  # what a job waits for came to be, or cannot any more
 
 
 class JobEvent(Table, table=True):

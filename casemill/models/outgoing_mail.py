@@ -45,7 +45,8 @@ class OutgoingMail(Claimable, table=True):
     """kind, recipient and subject_key say which message it is: there is never a second one.
 
     context fills the kind's template; links that let somebody in are not in it, but made when it is sent.
-    words are what the mailer said last. user_id is whom it is about, named without a foreign key: what was
+    words are what the mailer said last. Long after, all that is personal is forgotten: recipient is a digest
+    then, and the message is still known. user_id is whom it is about, named without a foreign key: what was
     sent is remembered longer than users are.
     """
 
@@ -53,6 +54,7 @@ class OutgoingMail(Claimable, table=True):
     __table_args__ = (
         UniqueConstraint("kind", "recipient", "subject_key"),
         Index("ix_outgoing_mails_state_next", "state", "next_try_at"),
+        Index("ix_outgoing_mails_forgotten", "forgotten_at", "not_after"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -67,3 +69,4 @@ class OutgoingMail(Claimable, table=True):
     next_try_at: datetime = Field(default_factory=utc_now, sa_type=Utc)
     not_after: datetime = Field(sa_type=Utc)
     sent_at: datetime | None = Field(default=None, sa_type=Utc)
+    forgotten_at: datetime | None = Field(default=None, sa_type=Utc)

@@ -25,6 +25,7 @@ from casemill.models import (
     AttemptStatus,
     FeedKind,
     Job,
+    JobDependency,
     JobEvent,
     JobStatus,
     TaskAttempt,
@@ -43,8 +44,10 @@ from casemill.monitoring.changes import (
     ProcessBegan,
     ProcessEnded,
 )
+from casemill.monitoring.dependencies import settle
 from casemill.monitoring.failure import said_failure
 from casemill.monitoring.process_evidence import show_as_it_is
+from casemill.operations.job_dependencies import after_in
 
 SETTLED = timedelta(seconds=5)
 """A row untouched for this long before Prefect was asked is corrected by the answer."""
@@ -61,8 +64,12 @@ _NO_ERROR: dict[str, Any] = {
 
 def apply_changes(session: Session, changes: Iterable[Change]) -> None:
     """In one transaction, so that doing it again after a failure is doing it once."""
+    concerned: set[UUID] = set()
     for change in changes:
         _apply(change, session)
+        if isinstance(change, JobState | JobFacts | JobGone | ProcessEnded):
+            concerned.add(change.job_id)
+    settle(session, sorted(concerned), utc_now())
 
 
 def make_due_pending(session: Session, now: datetime) -> None:
@@ -177,6 +184,9 @@ def _may_move_job(change: JobState) -> Any:
 def _(change: JobFacts, session: Session) -> None:
     _add(session, Job, ["id"], id=change.job_id, created_at=change.values["created_at"])
     _moved(session, Job, (Job.id == change.job_id,), **change.values)
+    for after in after_in(change.values["tags"]):
+        key = {"job_id": change.job_id, "on_job_id": after.job_id}
+        _add(session, JobDependency, list(key), **key, condition=after.on)
 
 
 @_apply.register

@@ -3,6 +3,7 @@
 Shared by the controls, where people ask, and by the recorder, which asks again what went under in a race.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +18,8 @@ from sqlmodel import Session, col
 from casemill.errors import Refused
 from casemill.models import NOT_OVER, Job, JobAsk, JobSubStatus
 from casemill.monitoring.jobs import place_in_queue
+from casemill.monitoring.waiting_state import is_waiting, waiting_state
+from casemill.operations.job_dependencies import After
 
 RESUMING = "Resuming"  # Prefect's name of the state in which a suspended run waits to go on
 
@@ -68,7 +71,7 @@ def ask_to_suspend(client: SyncPrefectClient, run: FlowRun) -> None:
     in between, it runs, and the recorder asks it again.
     """
     state = Suspended(message="Asked to pause", pause_key=str(uuid4()))
-    if run.state_type == StateType.SCHEDULED:
+    if run.state_type == StateType.SCHEDULED or is_waiting(run):
         if run.deployment_id is None:
             raise Refused(
                 "It was not started from a deployment, so Prefect could not resume it; cancel it instead"
@@ -78,6 +81,14 @@ def ask_to_suspend(client: SyncPrefectClient, run: FlowRun) -> None:
         raise Refused("A worker is starting it at this moment; try again in some seconds")
     else:
         _require(client.set_flow_run_state(run.id, state), StateType.PAUSED)
+
+
+def ask_to_wait(client: SyncPrefectClient, run: FlowRun, after: Sequence[After]) -> None:
+    """It waits for these jobs again. Whoever calls this knows that it does not run. Raises Refused.
+
+    Forced: Prefect itself has only what runs wait.
+    """
+    _require(client.set_flow_run_state(run.id, waiting_state(after), force=True), StateType.PAUSED)
 
 
 def ask_to_resume(client: SyncPrefectClient, run: FlowRun, now: datetime) -> None:

@@ -11,8 +11,16 @@ from casemill.models.columns import utc_now
 from casemill.monitoring.jobs import PrefectUnreachable, jobs_of_batch, submit_batch_jobs, user_queue
 from casemill.monitoring.record_now import record_now
 from casemill.operations.batch_progress import batch_named
+from casemill.operations.job_dependencies import After
 from casemill.operations.order_batch import BatchOrder, Ordered, order_batch
-from casemill.operations.start_batch import cases_of, open_cases, sharded, start_batch, untouched_cases
+from casemill.operations.start_batch import (
+    after_of,
+    cases_of,
+    open_cases,
+    sharded,
+    start_batch,
+    untouched_cases,
+)
 from casemill.steps.all import REGISTRY
 from casemill.steps.options import BatchOptions
 from casemill.workspace import Workspace
@@ -67,6 +75,7 @@ def begin_ordered_batch(workspace: Workspace, order: BatchOrder, actor: Actor) -
 def submit_missing(workspace: Workspace, batch_id: UUID) -> list[UUID]:
     """Jobs for the cases that never had one. All jobs of the batch that Prefect knows, those included.
 
+    They wait for the jobs that the batch is to come after; jobs of later rounds are somebody's wish to go on.
     However often and by however many at once this is called, a shard is handed out once.
     """
     with workspace.database.read() as session:
@@ -78,9 +87,8 @@ def submit_missing(workspace: Workspace, batch_id: UUID) -> list[UUID]:
     if not all(given):  # one that takes all that is open
         untouched = set[UUID]()
     missing = untouched - {UUID(str(case)) for cases in given for case in cases}
-    added = _submit(
-        workspace, batch, [shard for shard in shards if not missing.isdisjoint(shard)], _FIRST_ROUND
-    )
+    unserved = [shard for shard in shards if not missing.isdisjoint(shard)]
+    added = _submit(workspace, batch, unserved, _FIRST_ROUND, after_of(batch))
     return list(dict.fromkeys([*(job.id for job in known), *added]))
 
 
@@ -101,13 +109,25 @@ def submit_open_cases(
     return _submit(workspace, batch, shards, round_id or str(uuid4()))
 
 
-def _submit(workspace: Workspace, batch: Batch, shards: list[list[UUID]], round_id: str) -> list[UUID]:
+def _submit(
+    workspace: Workspace,
+    batch: Batch,
+    shards: list[list[UUID]],
+    round_id: str,
+    after: Sequence[After] = (),
+) -> list[UUID]:
     if not shards:
         return []
     user_id = batch.user_id
     queue = user_queue(workspace.settings, user_id, workspace.database) if user_id else None
     jobs = submit_batch_jobs(
-        batch.id, shards, user_id=user_id, queue=queue, round_id=round_id, priority=batch.priority
+        batch.id,
+        shards,
+        user_id=user_id,
+        queue=queue,
+        round_id=round_id,
+        priority=batch.priority,
+        after=after,
     )
     record_now(workspace, jobs)
     return jobs

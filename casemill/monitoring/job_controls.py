@@ -27,14 +27,17 @@ from casemill.monitoring.asking import (
     ask_to_cancel,
     ask_to_resume,
     ask_to_suspend,
+    ask_to_wait,
     forget_asked,
     mark_asked,
     start_again,
 )
+from casemill.monitoring.dependencies import settle, still_waits_for
 from casemill.monitoring.jobs import prefect
 from casemill.monitoring.process_evidence import forget_process, has_process, living_processes
 from casemill.monitoring.reconcile import Reconciler
 from casemill.monitoring.result_expiry import drop_results_of
+from casemill.operations.job_dependencies import After
 from casemill.operations.limits import limits_in_force
 from casemill.operations.start_over import clear_ledger, read_documents_again, reopen_failed
 from casemill.workspace import Workspace
@@ -95,7 +98,10 @@ def resume(workspace: Workspace, job_id: UUID) -> None:
             raise Refused(f"It is {job.sub_status or job.status}, not paused; there is nothing to resume")
         if job.sub_status == JobSubStatus.PAUSING:
             raise Refused("The step at hand has not ended yet; resume it when it is paused")
-        ask_to_resume(client, run, utc_now())
+        if after := _still_waits_for(workspace, job_id):
+            ask_to_wait(client, run, after)
+        else:
+            ask_to_resume(client, run, utc_now())
         with workspace.database.write() as session:
             forget_asked(session, job_id)
 
@@ -106,17 +112,19 @@ def retry(workspace: Workspace, job_id: UUID) -> None:
         if job.status == JobStatus.COMPLETED:
             raise Refused("It is completed; nothing of it failed. Restart it to do all of it again")
         _require_over(job, run, "retried")
+        after = _still_waits_for(workspace, job_id)
         batch_id, case_ids = _batch_of(job, run)
         if batch_id:
             with workspace.database.write() as session:
                 reopen_failed(session, batch_id, job_id, case_ids)
-        _begin_again(workspace, client, run, "Retried from the failed step")
+        _begin_again(workspace, client, run, "Retried from the failed step", after)
 
 
 def restart(workspace: Workspace, job_id: UUID) -> None:
     """From scratch with the same parameters; what is known of its earlier tries is kept."""
     with _steering(workspace, job_id) as (client, job, run):
         _require_over(job, run, "restarted")
+        after = _still_waits_for(workspace, job_id)
         batch_id, case_ids = _batch_of(job, run)
         with workspace.database.write() as session:
             if batch_id:
@@ -124,17 +132,21 @@ def restart(workspace: Workspace, job_id: UUID) -> None:
             if documents := _ids(run.parameters.get("document_ids")):
                 read_documents_again(session, job_id, documents)
         nothing_done = {"progress": 0.0, "progress_message": None, "processed": None}
-        _begin_again(workspace, client, run, "Restarted from scratch", **nothing_done)
+        _begin_again(workspace, client, run, "Restarted from scratch", after, **nothing_done)
 
 
 def delete(workspace: Workspace, job_id: UUID) -> None:
-    """The job, its attempts and its feed, here and in Prefect. What it worked on stays."""
+    """The job, its attempts and its feed, here and in Prefect. What it worked on stays.
+
+    Who waits for it is told first how it ended.
+    """
     job = _job(workspace.database, job_id)
     if job.status not in OVER:
         raise Refused(f"It is {job.sub_status or job.status}; cancel it before you delete it")
     with prefect() as client, suppress(ObjectNotFound):
         client.delete_flow_run(job_id)
     with workspace.database.write() as session:
+        settle(session, [job_id], utc_now())
         for model, of_job in ((JobEvent, JobEvent.job_id), (TaskAttempt, TaskAttempt.job_id), (Job, Job.id)):
             session.exec(sql_delete(model).where(col(of_job) == job_id))
 
@@ -217,11 +229,25 @@ def _ids(given: Any) -> list[UUID]:
     return found
 
 
+def _still_waits_for(workspace: Workspace, job_id: UUID) -> list[After]:
+    with workspace.database.read() as session:
+        return still_waits_for(session, job_id)
+
+
 def _begin_again(
-    workspace: Workspace, client: SyncPrefectClient, run: FlowRun, message: str, **values: Any
+    workspace: Workspace,
+    client: SyncPrefectClient,
+    run: FlowRun,
+    message: str,
+    after: Sequence[After],
+    **values: Any,
 ) -> None:
+    """What still waits for other jobs does so; else for a worker."""
     with workspace.database.write() as session:
         forget_process(session, run.id)
-    start_again(client, run, message, utc_now())
+    if after:
+        ask_to_wait(client, run, after)
+    else:
+        start_again(client, run, message, utc_now())
     with workspace.database.write() as session:
         forget_asked(session, run.id, **values)

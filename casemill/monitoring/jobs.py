@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Scheduled
@@ -29,6 +29,8 @@ from prefect.types import DateTime
 from casemill.db import Database
 from casemill.errors import Unavailable
 from casemill.monitoring.job_labels import priority_of, priority_tag
+from casemill.monitoring.waiting_state import waiting_state
+from casemill.operations.job_dependencies import After
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings
 
@@ -112,24 +114,33 @@ def submit_batch_jobs(
     queue: str | None,
     round_id: str,
     priority: int = 0,
+    after: Sequence[After] = (),
 ) -> list[UUID]:
     """The ids of the jobs that work on these shards of the batch's cases, one each.
 
     round_id tells one round of submitting from the next: within a round the same shard is submitted once,
-    however often this is called. A higher priority (0 to 10) goes before what else waits in the queue.
+    however often this is called. A higher priority (0 to 10) goes before what else waits in the queue. All
+    of them wait for the jobs they are to come after.
     """
-    tags = ["type:extraction", batch_tag(batch_id)]
+    tags = ["type:extraction", batch_tag(batch_id), *(one.tag for one in after)]
     if priority:
         tags.append(priority_tag(priority))
     given = [
         {
             "parameters": {"batch_id": str(batch_id), "case_ids": [str(case) for case in shard]},
             "idempotency_key": f"{batch_id}:{round_id}:{shard[0] if shard else 'all'}",
-            "state": Scheduled(scheduled_time=waiting_since(priority, datetime.now(UTC))),
+            "state": first_state(after, priority),
         }
         for shard in shards
     ]
     return _submit(EXTRACTION_BATCH, tags, user_id, queue, given)
+
+
+def first_state(after: Sequence[After], priority: int = 0) -> State[None]:
+    """Of a new run: it waits for other jobs if there are any, else for a worker."""
+    if after:
+        return waiting_state(after)
+    return Scheduled(scheduled_time=waiting_since(priority, datetime.now(UTC)))
 
 
 def submit_document_pipeline(user_id: UUID | None, queue: str | None) -> UUID:

@@ -1,9 +1,13 @@
 """Runs whose process is gone: marked, with the cause, and begun again a bounded number of times."""
 
+from datetime import UTC, datetime
+
 import psutil
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed, Scheduled
+
+from casemill.monitoring.jobs import place_in_queue
 
 
 def bring_back(client: SyncPrefectClient, run: FlowRun, cause: str, at_most: int) -> bool:
@@ -26,7 +30,8 @@ def bring_back(client: SyncPrefectClient, run: FlowRun, cause: str, at_most: int
         return False
     client.set_flow_run_state(run.id, Crashed(message=cause), force=True)
     message = f"Started again ({before + 1} of at most {at_most}); goes on by the ledger. {cause}"
-    client.set_flow_run_state(run.id, Scheduled(message=message), force=True)
+    due_at = place_in_queue(run.tags, datetime.now(UTC))
+    client.set_flow_run_state(run.id, Scheduled(scheduled_time=due_at, message=message), force=True)
     return True
 
 

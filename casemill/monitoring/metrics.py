@@ -25,6 +25,7 @@ from casemill.models import (
 )
 from casemill.models.columns import utc_now
 from casemill.models.recorder_mark import THE_RECORDER
+from casemill.monitoring.serving import waits_for_jobs
 from casemill.operations.document_pipeline import MODELS
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings
@@ -104,11 +105,13 @@ def _attempts(session: Session, now: datetime) -> Metric:
 
 def _waiting(session: Session, now: datetime) -> Metric:
     due = func.min(func.coalesce(Job.scheduled_at, Job.created_at))
-    oldest: datetime | None = session.exec(select(due).where(Job.status == JobStatus.PENDING)).one()
+    oldest: datetime | None = session.exec(
+        select(due).where(Job.status == JobStatus.PENDING, ~waits_for_jobs())
+    ).one()
     waited = max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
     return _family(
         "casemill_waiting_oldest_seconds",
-        "How long the job that is pending longest has been due; 0 if none is.",
+        "How long the job that is pending longest has been due, of those that wait for no job; 0 if none is.",
         [],
         [(waited,)],
     )

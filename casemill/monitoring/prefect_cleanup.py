@@ -30,6 +30,7 @@ from casemill.models import NOT_OVER, Job, RecorderMark
 from casemill.models.recorder_mark import THE_RECORDER
 from casemill.monitoring.jobs import prefect
 from casemill.operations.job_cleanup import open_batches
+from casemill.operations.job_dependencies import waited_for
 from casemill.operations.retention import (
     EndedRun,
     Kind,
@@ -135,9 +136,11 @@ def _wanted(kind: Kind, ended_before: datetime) -> FlowRunFilter:
 
 
 def _ended(database: Database, runs: Sequence[FlowRun], now: datetime) -> list[EndedRun]:
-    """As the decision wants them. A run of another run is kept as long as that is: its retry asks for it."""
+    """As the decision wants them. A run of another run is kept as long as that is: its retry asks for it; one
+    that others wait for, until they were told how it ended."""
     with database.read() as session:
         jobs = session.exec(select(Job).where(col(Job.id).in_([run.id for run in runs]))).all()
+        needed = set(session.exec(waited_for()))
         still_open = open_batches(session, now)
     held = {job.id for job in jobs if job.status in NOT_OVER or job.pinned or job.batch_id in still_open}
     return [
@@ -146,7 +149,7 @@ def _ended(database: Database, runs: Sequence[FlowRun], now: datetime) -> list[E
             cast(datetime, run.end_time),
             is_failed=run.state.type in _FAILED,
             is_ad_hoc=run.deployment_id is None,
-            is_held=run.id in held or run.parent_task_run_id is not None,
+            is_held=run.id in held | needed or run.parent_task_run_id is not None,
         )
         for run in runs
         if run.end_time is not None and run.state is not None and run.state.is_final()

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
-from casemill.models import OVER, Job, JobStatus, JobSubStatus, JobType, RecorderMark
+from casemill.models import OVER, Job, JobStatus, JobSubStatus, RecorderMark
 from casemill.models.recorder_mark import THE_RECORDER
 from casemill.monitoring.serving import (
     TAKEN,
@@ -19,11 +19,10 @@ from casemill.monitoring.serving import (
     holds_slot,
     jobs_held,
     jobs_in,
+    waits_for_jobs,
     waits_for_slot,
 )
 from casemill.monitoring.worker_light import LONG_WAIT, Light, Load, worker_light
-
-CLEANUP = "job-cleanup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,6 @@ class Counts:
     total: int = 0
     cancelling: int = 0
     retrying: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Cleanup:
-    job_id: UUID
-    finished_at: datetime
-    result: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +81,8 @@ def load_by_queue(session: Session) -> dict[str | None, QueueLoad]:
 
 
 def jobs_in_order(session: Session, line: Line, at_most: int, only_of: UUID | None) -> Sequence[Job]:
-    """Those that run, then those that wait as they will be served, then those held, then those of later."""
+    """Those that run, then those that wait as they will be served, those held, those of later, those that
+    wait for others."""
     mine = () if only_of is None else (Job.user_id == only_of,)
     running = select(Job).where(Job.status == JobStatus.RUNNING, *mine)
     found = list(session.exec(running.order_by(col(Job.started_at), col(Job.id)).limit(at_most)))
@@ -99,25 +92,9 @@ def jobs_in_order(session: Session, line: Line, at_most: int, only_of: UUID | No
     found += jobs_held(session, at_most, only_of)
     later = select(Job).where(Job.status == JobStatus.SCHEDULED, *mine)
     found += session.exec(later.order_by(col(Job.scheduled_at), col(Job.id)).limit(at_most)).all()
+    dependent = select(Job).where(waits_for_jobs(), *mine)
+    found += session.exec(dependent.order_by(col(Job.created_at), col(Job.id)).limit(at_most)).all()
     return found[:at_most]
-
-
-def last_cleanup(session: Session) -> Cleanup | None:
-    query = (
-        select(Job)
-        .where(
-            Job.type == JobType.MAINTENANCE,
-            Job.flow_name == CLEANUP,
-            col(Job.status).in_(OVER),
-            col(Job.finished_at).is_not(None),
-        )
-        .order_by(col(Job.created_at).desc())
-        .limit(1)
-    )
-    job = session.exec(query).first()
-    if job is None or job.finished_at is None:
-        return None
-    return Cleanup(job.id, job.finished_at, job.result or job.error)
 
 
 def light_of(session: Session, scene: Serving, turn: Turn, now: datetime) -> Light:

@@ -19,6 +19,7 @@ _SAID = re.compile(
     r"[^\s\"',;)&]+"
 )
 _IN_ADDRESS = re.compile(r"(\w[\w+.-]*://[^\s:/@]*:)[^\s@/]+@")
+_MAIL_ADDRESS = re.compile(r"\b(\w)[\w.+-]{0,63}@((?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,})\b")
 _LONGEST_ERROR = 200_000
 _DEEPEST = 50
 
@@ -33,9 +34,14 @@ def recorded(value: Any, at_most: int) -> Any:
 
 
 def recorded_text(text: str | None) -> str | None:
-    """A message or traceback that any database can keep, without secrets somebody spelled out."""
-    if text is None:
-        return None
+    """A message or traceback that any database can keep, without secrets somebody spelled out.
+
+    E-mail addresses are masked: everybody who sees jobs sees it, and servers and libraries repeat them.
+    """
+    return None if text is None else _MAIL_ADDRESS.sub(r"\1***@\2", _without_secrets(text))
+
+
+def _without_secrets(text: str) -> str:
     if len(text) > _LONGEST_ERROR:
         half = _LONGEST_ERROR // 2
         text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
@@ -64,7 +70,7 @@ def _shown(value: Any, depth: int) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_shown(part, depth + 1) for part in cast(list[Any], value)]
     if isinstance(value, str):
-        return recorded_text(value)
+        return _without_secrets(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):

@@ -29,9 +29,11 @@ from casemill.monitoring.apply_changes import apply_changes, make_due_pending
 from casemill.monitoring.asked import AskedFollower
 from casemill.monitoring.batch_feed import BatchFeed
 from casemill.monitoring.changes import Change, JobGone, JobState
+from casemill.monitoring.dependents import Dependents
 from casemill.monitoring.event_stream import EventStream
 from casemill.monitoring.events import changes_of
 from casemill.monitoring.liveness import SILENCE, find_lost
+from casemill.monitoring.missed_runs import collapse_missed, forget_withdrawn, name_skipped
 from casemill.monitoring.observation import Observer
 from casemill.monitoring.overtime import stop_overtime
 from casemill.monitoring.reconcile import Reconciler
@@ -58,13 +60,16 @@ class Recorder:
         self._stream = EventStream()
         self._reconciler = Reconciler(client, database, settings.recorded_characters)
         self._asked = AskedFollower(client, database, settings)
+        self._dependents = Dependents(client, database, settings.recorded_characters)
         self._expiry = ResultExpiry(database, settings)
         self._chores = [
             Chore(10, self._find_lost),  # first: what it finds may be what the others wait for
             Chore(1, self._watch_the_clock),
+            Chore(1, self._dependents.act),
             Chore(2, self._complete_failures),
             Chore(2, self._follow_asked),
             Chore(10, self._stop_overtime),
+            Chore(10, self._collapse_missed),
             Chore(60, self._expire_results),
             Chore(5, self._recount),
             Chore(5, Observer(client, database, settings).observe),
@@ -117,6 +122,7 @@ class Recorder:
             self._unread = set()
             with self._database.write() as session:
                 make_due_pending(session, utc_now())
+            self._dependents.act()
 
     def _watch_the_clock(self) -> None:
         now = utc_now()
@@ -143,6 +149,12 @@ class Recorder:
     def _stop_overtime(self) -> None:
         stop_overtime(self._client, self._database, self._settings, utc_now())
 
+    def _collapse_missed(self) -> None:
+        now = utc_now()
+        collapse_missed(self._client, self._database, self._settings.work_pool, now)
+        name_skipped(self._client, self._database, now)
+        forget_withdrawn(self._database, now)
+
     def _expire_results(self) -> None:
         self._expiry.expire(utc_now())
 
@@ -167,6 +179,7 @@ class Recorder:
         fetch_tracebacks(self._client, self._database, utc_now(), timedelta(hours=2))
         with self._database.write() as session:
             _mark(session.connection().execute, reconciled_at=reconciled_at)
+        self._dependents.make_up()
 
 
 class Chore:

@@ -1,7 +1,7 @@
 """What starts by the clock, and starting it by hand: the deployments of our pool, as Prefect has them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -26,8 +26,11 @@ from prefect.client.schemas.sorting import FlowRunSort
 from casemill.access.actor import Actor
 from casemill.errors import BadInput, NotFound, Unavailable
 from casemill.models import Batch, JobType, Role
+from casemill.models.columns import utc_now
 from casemill.monitoring.job_labels import told_by_tags
-from casemill.monitoring.jobs import batch_tag, prefect, user_queue, user_tag
+from casemill.monitoring.jobs import batch_tag, first_state, prefect, user_queue, user_tag
+from casemill.monitoring.planned_batches import SCHEDULED_BATCH, plan_runs
+from casemill.operations.job_dependencies import After, require_possible
 from casemill.workspace import Workspace
 
 _PAGE = 200
@@ -44,7 +47,10 @@ _TEMPLATE = "__prefect_kind"  # in a parameter, it would have Prefect put variab
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Of cron, every_seconds and rrule one is set. next_runs are those Prefect has planned already."""
+    """Of cron, every_seconds and rrule one is set. next_runs are those Prefect has planned already.
+
+    parameters are what it starts its deployment with, beside the deployment's own.
+    """
 
     id: UUID
     name: str  # of the deployment: flow/deployment
@@ -55,14 +61,16 @@ class Schedule:
     timezone: str
     active: bool
     next_runs: tuple[datetime, ...]
+    parameters: dict[str, Any]
 
 
 def schedules(workspace: Workspace) -> list[Schedule]:
-    """Of all deployments of our pool, by name."""
+    """Of all deployments of our pool, by name. Those of users are batch schedules, see batch_schedules.py."""
     with prefect() as client:
         found = [
             _schedule(client, name, deployment, schedule)
             for name, deployment in _deployments(client, workspace.settings.work_pool)
+            if name != SCHEDULED_BATCH
             for schedule in deployment.schedules
         ]
     return sorted(found, key=lambda schedule: (schedule.name, schedule.id))
@@ -74,25 +82,40 @@ def set_schedule(workspace: Workspace, schedule_id: UUID, *, active: bool) -> Sc
     It stays so when prefect.yaml is deployed again, where the schedule has a slug and does not say `active`.
     """
     with prefect() as client:
-        for name, deployment in _deployments(client, workspace.settings.work_pool):
-            for schedule in deployment.schedules:
-                if schedule.id == schedule_id:
-                    client.update_deployment_schedule(deployment.id, schedule.id, active=active)
-                    if active and deployment.paused:
-                        client.resume_deployment(deployment.id)
-                        deployment.paused = False
-                    schedule.active = active
-                    return _schedule(client, name, deployment, schedule)
-    raise NotFound(f"No schedule {schedule_id}; GET /schedules shows what there is")
+        name, deployment, schedule = _found(client, workspace.settings.work_pool, schedule_id)
+        client.update_deployment_schedule(deployment.id, schedule.id, active=active)
+        if active and deployment.paused:
+            client.resume_deployment(deployment.id)
+            deployment.paused = False
+        if not deployment.paused:
+            plan_runs(client, deployment.id)
+        schedule.active = active
+        return _schedule(client, name, deployment, schedule)
 
 
-def start_run(workspace: Workspace, actor: Actor, name: str, parameters: Mapping[str, Any]) -> UUID:
+def start_scheduled_run(workspace: Workspace, actor: Actor, schedule_id: UUID) -> UUID:
+    """The id of a new job: what the schedule starts, now. Raises NotFound and Denied."""
+    with prefect() as client:
+        name, _, schedule = _found(client, workspace.settings.work_pool, schedule_id)
+    return start_run(workspace, actor, name, schedule.parameters)
+
+
+def start_run(
+    workspace: Workspace,
+    actor: Actor,
+    name: str,
+    parameters: Mapping[str, Any],
+    after: Sequence[After] = (),
+) -> UUID:
     """The id of a new job of the deployment (flow/deployment, or the flow alone for its default), in the
-    actor's queue.
+    actor's queue. It waits for the jobs that it is to come after.
 
-    Raises NotFound, Denied, and BadInput for parameters that the flow does not take.
+    Raises NotFound, Denied, BadInput for parameters that the flow does not take, and what require_possible
+    raises for the jobs to wait for.
     """
     _require_plain(parameters)
+    with workspace.database.read() as session:
+        require_possible(session, actor, after, utc_now())
     name = name if "/" in name else f"{name}/default"
     with prefect() as client:
         deployment = _deployment(client, workspace.settings.work_pool, name)
@@ -104,10 +127,15 @@ def start_run(workspace: Workspace, actor: Actor, name: str, parameters: Mapping
             takes = ", ".join(sorted(known)) or "none"
             raise BadInput(f"{name} has no parameter {', '.join(unknown)}; it takes {takes}")
         tags = [user_tag(actor.user_id), *_batch_tags(workspace, actor, parameters)]
+        tags += [one.tag for one in after]
         queue = user_queue(workspace.settings, actor.user_id, workspace.database)
         try:
             return client.create_flow_run_from_deployment(
-                deployment.id, parameters=dict(parameters), tags=tags, work_queue_name=queue
+                deployment.id,
+                parameters=dict(parameters),
+                tags=tags,
+                work_queue_name=queue,
+                state=first_state(after),
             ).id
         except httpx.HTTPStatusError as error:
             if error.response.is_server_error:
@@ -125,6 +153,16 @@ def _deployments(client: SyncPrefectClient, work_pool: str) -> Iterator[tuple[st
             if deployment.flow_id not in flows:
                 flows[deployment.flow_id] = client.read_flow(deployment.flow_id).name
             yield f"{flows[deployment.flow_id]}/{deployment.name}", deployment
+
+
+def _found(
+    client: SyncPrefectClient, work_pool: str, schedule_id: UUID
+) -> tuple[str, DeploymentResponse, DeploymentSchedule]:
+    for name, deployment in _deployments(client, work_pool):
+        for schedule in deployment.schedules:
+            if schedule.id == schedule_id and name != SCHEDULED_BATCH:
+                return name, deployment, schedule
+    raise NotFound(f"No schedule {schedule_id}; GET /schedules shows what there is")
 
 
 def _deployment(client: SyncPrefectClient, work_pool: str, name: str) -> DeploymentResponse:
@@ -149,6 +187,7 @@ def _schedule(
         timezone=getattr(when, "timezone", None) or "UTC",
         active=active,
         next_runs=_next_runs(client, deployment.id, schedule.id) if active else (),
+        parameters=schedule.parameters,
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from casemill.models import Batch, Job, JobStatus, Worker, WorkQueue
+from casemill.models.job_dependency import WAITING_STATE
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings
 
@@ -43,8 +44,13 @@ def holds_slot() -> ColumnElement[bool]:
 
 
 def waits_for_slot() -> ColumnElement[bool]:
-    """Of jobs: due, and not taken by a worker yet."""
-    return and_(col(Job.status) == JobStatus.PENDING, col(Job.state_name).not_in(TAKEN))
+    """Of jobs: due, and not taken by a worker yet. Those that wait for other jobs stand in no line."""
+    return and_(col(Job.status) == JobStatus.PENDING, col(Job.state_name).not_in((*TAKEN, WAITING_STATE)))
+
+
+def waits_for_jobs() -> ColumnElement[bool]:
+    """Of jobs: no worker is given them before others have ended."""
+    return and_(col(Job.status) == JobStatus.PENDING, col(Job.state_name) == WAITING_STATE)
 
 
 def taken_before(moment: datetime) -> ColumnElement[bool]:

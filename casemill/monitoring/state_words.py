@@ -3,6 +3,7 @@
 from prefect.client.schemas.objects import StateType
 
 from casemill.models import AttemptStatus, JobStatus, JobSubStatus
+from casemill.models.job_dependency import WAITING_STATE
 
 AWAITING_RETRY = "AwaitingRetry"
 _BEGIN_SOON = ("Late", "AwaitingConcurrencySlot", "Resuming")
@@ -36,6 +37,8 @@ def job_words(kind: StateType, name: str) -> tuple[JobStatus, JobSubStatus | Non
     if name == AWAITING_RETRY:
         return JobStatus.RUNNING, JobSubStatus.RETRYING
     if kind == StateType.SCHEDULED and name in _BEGIN_SOON:
+        return JobStatus.PENDING, None
+    if kind == StateType.PAUSED and name == WAITING_STATE:
         return JobStatus.PENDING, None
     return _JOB[kind]
 

@@ -1,6 +1,6 @@
 """Why a job waits: what holds it, in a sentence, and its place in the queue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -8,9 +8,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from casemill.models import Job, JobStatus, JobSubStatus
+from casemill.models import DependencyState, Job, JobStatus, JobSubStatus
+from casemill.models.job_dependency import WAITING_STATE
+from casemill.monitoring.dependencies import Dependency, dependencies_of
 from casemill.monitoring.durations import clock, in_words
 from casemill.monitoring.serving import Holder, Place, Serving, is_taken, places, serving
+from casemill.operations.job_dependencies import to_what
 from casemill.settings import Settings
 
 _ABOUT_TO_START_SECONDS = 15  # a worker asks for work every few seconds, and begins one job after the other
@@ -21,6 +24,7 @@ _MOST_NAMED = 20
 
 class WaitKind(StrEnum):
     START_TIME = "start_time"
+    OTHER_JOBS = "other_jobs"
     POOL_PAUSED = "pool_paused"
     QUEUE_PAUSED = "queue_paused"
     NO_WORKER = "no_worker"
@@ -61,29 +65,42 @@ def why_waiting(
 def why_waiting_all(
     session: Session, settings: Settings, jobs: Iterable[Job], now: datetime, only_of: UUID | None = None
 ) -> dict[UUID, Waiting]:
-    """Of those of the jobs that wait; five queries however many they are."""
+    """Of those of the jobs that wait; six queries however many they are."""
     waiting = [job for job in jobs if waits(job)]
     if not waiting:
         return {}
     scene = serving(session, settings, (job.queue for job in waiting))
     due = [job.id for job in waiting if job.status == JobStatus.PENDING and not is_taken(job)]
-    return explain_all(waiting, scene, places(session, due), now, only_of)
+    needs = dependencies_of(session, [job.id for job in waiting if waits_for_others(job)])
+    return explain_all(waiting, scene, places(session, due), needs, now, only_of)
 
 
 def explain_all(
     jobs: Iterable[Job],
     scene: Serving,
     known: Mapping[UUID, Place],
+    needs: Mapping[UUID, Sequence[Dependency]],
     now: datetime,
     only_of: UUID | None = None,
 ) -> dict[UUID, Waiting]:
-    """Of those of the jobs that wait, given the places of those that are in line."""
-    return {job.id: explain(job, scene, known.get(job.id), now, only_of) for job in jobs if waits(job)}
+    """Of those of the jobs that wait, given the places of those in line, and what others wait for."""
+    return {
+        job.id: _for_others(needs.get(job.id, ()), only_of)
+        if waits_for_others(job)
+        else explain(job, scene, known.get(job.id), now, only_of)
+        for job in jobs
+        if waits(job)
+    }
 
 
 def waits(job: Job) -> bool:
     """A paused job does not wait: somebody stopped it."""
     return job.status in (JobStatus.SCHEDULED, JobStatus.PENDING) or job.sub_status == JobSubStatus.RETRYING
+
+
+def waits_for_others(job: Job) -> bool:
+    """No worker is given it before other jobs have ended."""
+    return job.status == JobStatus.PENDING and job.state_name == WAITING_STATE
 
 
 def explain(
@@ -103,6 +120,23 @@ def explain(
         reasons = reasons or [_soon(scene, place, due_at, now)]
     overall = place.overall if place else None
     return Waiting(reasons=reasons, place=overall, ahead=overall - 1 if overall else 0)
+
+
+def _for_others(needs: Sequence[Dependency], only_of: UUID | None) -> Waiting:
+    left = [need for need in needs if need.state == DependencyState.WAITING]
+    reasons = [_for_other(need, only_of) for need in left[:_MOST_NAMED]]
+    if not left:
+        said = "What it waited for is decided; the recorder lets it go on or cancels it in a moment"
+        reasons = [Reason(kind=WaitKind.STARTING, sentence=said)]
+    return Waiting(reasons=reasons)
+
+
+def _for_other(need: Dependency, only_of: UUID | None) -> Reason:
+    job = need.job
+    if job is None or (only_of is not None and job.user_id != only_of):
+        return Reason(kind=WaitKind.OTHER_JOBS, sentence=f"Waits for a job of others {to_what(need.on)}")
+    said = f"Waits for job {job.name or job.id} {to_what(need.on)}; it is {job.sub_status or job.status}"
+    return Reason(kind=WaitKind.OTHER_JOBS, sentence=said, jobs=[job.id])
 
 
 def _taken(job: Job, now: datetime) -> Reason:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from casemill.models import NOT_OVER, OVER, Job, JobStatus
+from casemill.models.job_dependency import WAITING_STATE
 from casemill.operations.ledger_pace import (
     Activity,
     LedgerPace,
@@ -70,6 +71,8 @@ def hands_of(left: Sequence[OpenStep], active: Activity, jobs: Sequence[Job]) ->
         return Hands(max(live, active.lately, min(running, len(left)), 1.0))
     if any(job.status == JobStatus.PAUSED for job in jobs):
         return Hands(0.0, "paused")
+    if jobs and all(job.state_name == WAITING_STATE for job in jobs):
+        return Hands(0.0, "waits for other jobs")
     return Hands(0.0, "waits for a worker" if jobs else "no job works on it")
 
 

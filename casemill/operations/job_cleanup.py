@@ -5,11 +5,11 @@ which is wanted again meanwhile stays. A loop ends where nothing was left to del
 deleted, and at a bound: what is left then is the next cleanup's.
 
 The hours of deleted attempts are marked by the database itself and counted anew by the recorder: history
-that is gone leaves the statistics, too. The audit stays, and so does the outbox, which keeps messages from
-being sent twice.
+that is gone leaves the statistics, too. The audit stays, and so do the outbox's rows, which keep messages
+from being sent twice: only what they say, and to whom, is forgotten.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,15 +24,18 @@ from casemill.models import (
     OVER,
     ApiToken,
     Attempt,
+    CleanupReport,
     Job,
     JobEvent,
     LoginLink,
     LoginSession,
+    OutgoingMail,
     TaskAttempt,
 )
-from casemill.operations import claims
+from casemill.operations import claims, outbox
 from casemill.operations.batch_standing import batches_not_completed
 from casemill.operations.batch_status import OPEN
+from casemill.operations.job_dependencies import waited_for
 from casemill.operations.retention import Kind, Removed, Retention
 from casemill.operations.temporary_files import remove_files
 from casemill.workspace import Workspace
@@ -41,6 +44,9 @@ AT_ONCE = 500
 """Rows deleted in one transaction."""
 
 MOST_TIMES = 100
+
+REPORTS_KEPT = 300
+"""Two days of cleanups, the newest."""
 
 
 def clean_up(
@@ -52,6 +58,8 @@ def clean_up(
         return Removed(kind, take_back_claims(database, policy, now, by, dry_run=dry_run))
     if kind == Kind.FILES:
         return remove_files(workspace.settings, policy, now, dry_run=dry_run)
+    if kind == Kind.MAIL:
+        return Removed(kind, forget_mail(database, policy.cutoff(kind, now), now, dry_run=dry_run))
     return Removed(kind, _delete_expired(database, kind, policy.cutoff(kind, now), now, dry_run=dry_run))
 
 
@@ -62,6 +70,25 @@ def take_back_claims(database: Database, policy: Retention, now: datetime, by: U
         return database.persist(partial(claims.take_back, now=cutoff, attempt=Attempt(by)))
     with database.read() as session:
         return sum(_count(session, kind.model, claims_run_out(kind, cutoff)) for kind in claims.KINDS)
+
+
+def forget_mail(database: Database, cutoff: datetime, now: datetime, *, dry_run: bool) -> int:
+    if dry_run:
+        with database.read() as session:
+            return _count(session, OutgoingMail, outbox.forgettable(cutoff, now))
+    return _in_pages(database, partial(outbox.forget, written_before=cutoff, now=now, at_most=AT_ONCE))
+
+
+def record_cleanup(
+    session: Session, job_id: UUID, removed: Sequence[Removed], now: datetime, *, dry_run: bool
+) -> None:
+    """What it removed, or would have. A job that is tried again has the report of its last try."""
+    rows = [one.row for one in removed]
+    session.merge(CleanupReport(id=job_id, finished_at=now, dry_run=dry_run, removed=rows))
+    session.flush()
+    newest = select(CleanupReport.id).order_by(col(CleanupReport.finished_at).desc()).limit(REPORTS_KEPT)
+    kept = session.exec(newest).all()
+    session.exec(delete(CleanupReport).where(col(CleanupReport.id).not_in(kept)))
 
 
 def claims_run_out(kind: claims.Kind, cutoff: datetime) -> ColumnElement[bool]:
@@ -77,7 +104,8 @@ def open_batches(session: Session, now: datetime) -> set[UUID]:
 def old_jobs(cutoff: datetime, open_batches: Collection[UUID]) -> ColumnElement[bool]:
     """Jobs that ended before that, and that nothing keeps."""
     of_none_open = or_(col(Job.batch_id).is_(None), col(Job.batch_id).not_in(open_batches))
-    return col(Job.status).in_(OVER) & (col(Job.finished_at) < cutoff) & ~col(Job.pinned) & of_none_open
+    is_kept = col(Job.pinned) | col(Job.id).in_(waited_for())
+    return col(Job.status).in_(OVER) & (col(Job.finished_at) < cutoff) & ~is_kept & of_none_open
 
 
 def old_attempts(cutoff: datetime, open_batches: Collection[UUID]) -> ColumnElement[bool]:
@@ -127,9 +155,14 @@ def _delete_expired(database: Database, kind: Kind, cutoff: datetime, now: datet
         )
         return len(ids), gone.rowcount
 
+    return _in_pages(database, delete_some)
+
+
+def _in_pages(database: Database, do_some: Callable[[Session], tuple[int, int]]) -> int:
+    """do_some tells how many it found, and of how many it was right."""
     removed = 0
     for _ in range(MOST_TIMES):
-        found, gone = database.persist(delete_some)
+        found, gone = database.persist(do_some)
         removed += gone
         if found < AT_ONCE or not gone:
             break

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
 
-from casemill.mail.addresses import masked_address, without_addresses
+from casemill.mail.addresses import without_addresses
 from casemill.models import MailKind, MailState, OutgoingMail
 from casemill.operations import outbox
 
@@ -27,7 +27,7 @@ class WaitingMail:
 
     @classmethod
     def of(cls, mail: OutgoingMail) -> Self:
-        return cls(mail.id, mail.kind, masked_address(mail.recipient), mail.user_id)
+        return cls(mail.id, mail.kind, outbox.shown_recipient(mail), mail.user_id)
 
     @property
     def labels(self) -> list[str]:
@@ -58,7 +58,7 @@ def troubled_mails(session: Session, tried: Collection[UUID]) -> list[dict[str, 
         {
             "message": str(mail.id),
             "kind": mail.kind,
-            "to": masked_address(mail.recipient),
+            "to": outbox.shown_recipient(mail),
             "state": mail.state,
             "said": without_addresses(mail.words or "", mail.recipient),
         }

@@ -14,7 +14,8 @@ from casemill.models import Batch, CaseStep, User
 from casemill.operations.batch_standing import standings
 from casemill.operations.batch_status import OPEN
 from casemill.operations.choose_cases import Choice, Skipped, choose_cases
-from casemill.operations.start_batch import EmptyBatch, start_batch
+from casemill.operations.job_dependencies import After, require_possible
+from casemill.operations.start_batch import EmptyBatch, after_of, start_batch
 from casemill.steps.options import BatchOptions
 from casemill.steps.registry import StepRegistry
 
@@ -31,6 +32,7 @@ class BatchOrder:
     options: BatchOptions = field(default_factory=BatchOptions)
     priority: int = 0
     key: str | None = None
+    after: Sequence[After] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,15 @@ def order_batch(
 ) -> Ordered:
     """The batch with its ledger; one that the same user ordered before, if this is that order again.
 
-    Raises NothingToDo, StepNotRegistered, and Refused for a key that was given to another order.
+    Raises NothingToDo, StepNotRegistered, Refused for a key that was given to another order, and what
+    require_possible raises for the jobs it is to come after.
     """
     # One order of a user at a time: the second of two at once sees what the first one started.
     session.exec(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True)).one()
     steps = [step.name for step in registry.plan(order.steps or list(registry))]
     if before := _ordered_before(session, order, actor, steps, now):
         return before
+    require_possible(session, actor, order.after, now)
     choice = choose_cases(session, order.case_ids, steps, now, actor.only_of)
     if not choice.added:
         raise NothingToDo(choice.skipped)
@@ -76,6 +80,7 @@ def order_batch(
         user_id=actor.user_id,
         priority=order.priority,
         idempotency_key=order.key,
+        after=order.after,
     )
     return Ordered(batch, choice, is_new=True)
 
@@ -91,8 +96,8 @@ def _ordered_before(
         if again := _same(session, known, order, actor, steps, now):
             return again
         raise Refused(
-            f"The key {order.key!r} was given to batch {known.id}, which has other cases, steps, options or "
-            "priority; use a new key for a new batch"
+            f"The key {order.key!r} was given to batch {known.id}, which has other cases, steps, options, "
+            "priority or jobs to come after; use a new key for a new batch"
         )
     lately = mine.where(col(Batch.created_at) > now - DOUBLE_CLICK).order_by(col(Batch.created_at).desc())
     for batch in session.exec(lately).all():
@@ -106,10 +111,11 @@ def _same(
     session: Session, batch: Batch, order: BatchOrder, actor: Actor, steps: list[str], now: datetime
 ) -> Ordered | None:
     """The batch, if this order is the one that it came of: what it has not is what had to be skipped."""
-    if (batch.steps, batch.options, batch.priority) != (
+    if (batch.steps, batch.options, batch.priority, after_of(batch)) != (
         steps,
         order.options.model_dump(mode="json"),
         order.priority,
+        list(dict.fromkeys(order.after)),
     ):
         return None
     query = select(CaseStep.case_id).where(CaseStep.batch_id == batch.id).order_by(col(CaseStep.id))

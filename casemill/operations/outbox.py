@@ -10,6 +10,7 @@ several. Message-ID and link of a message never change, so where a person does s
 tell messages by their id still show one.
 """
 
+import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,12 +21,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from casemill.errors import LostClaim, NotFound, Refused
-from casemill.mail.addresses import checked_address
+from casemill.mail.addresses import checked_address, masked_address
 from casemill.mail.templates import MailContext, require_context
 from casemill.models import Attempt, MailKind, MailState, OutgoingMail
 from casemill.models.columns import utc_now
 from casemill.models.outgoing_mail import NEXT
 from casemill.operations import claims
+
+FORGOTTEN = "sha256:"
+"""How the digest begins that old rows have in place of an address. No address has a colon."""
 
 LEASE = timedelta(minutes=10)
 """Longer than a message takes: what a dead job held is free after it, also where Prefect does not know."""
@@ -56,7 +60,7 @@ def enqueue(
     require_context(kind, context, later=_MADE_WHEN_SENT.get(kind, frozenset()))
     same = select(OutgoingMail).where(
         OutgoingMail.kind == kind,
-        OutgoingMail.recipient == recipient,
+        col(OutgoingMail.recipient).in_((recipient, digest_of(recipient, subject_key))),
         OutgoingMail.subject_key == subject_key,
     )
     if (there := session.exec(same).first()) is not None:
@@ -141,6 +145,52 @@ def send_again(session: Session, mail_id: UUID, now: datetime) -> None:
     over = col(OutgoingMail.state).in_((MailState.FAILED, MailState.UNKNOWN))
     if not _move(session, MailState.PENDING, col(OutgoingMail.id) == mail_id, over, next_try_at=now):
         raise Refused(f"Message {mail_id} is {mail.state}; only failed and unknown ones are sent again")
+
+
+def forget(session: Session, written_before: datetime, now: datetime, at_most: int) -> tuple[int, int]:
+    """Takes address, content and the server's words from messages that are over and that nobody can have sent
+    again; how many were found, and how many of them it was done to.
+
+    The row stays, and the address as a digest in it: the same message is still not sent a second time.
+    """
+    old = forgettable(written_before, now)
+    found = session.exec(
+        select(OutgoingMail.id, OutgoingMail.recipient, OutgoingMail.subject_key).where(old).limit(at_most)
+    ).all()
+    done = 0
+    for mail_id, recipient, subject_key in found:
+        digest = digest_of(recipient, subject_key)
+        forgotten = update(OutgoingMail).where(col(OutgoingMail.id) == mail_id, old)
+        done += session.exec(
+            forgotten.values(recipient=digest, context={}, words=None, forgotten_at=now).execution_options(
+                synchronize_session=False
+            )
+        ).rowcount
+    return len(found), done
+
+
+def forgettable(written_before: datetime, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        col(OutgoingMail.forgotten_at).is_(None),
+        col(OutgoingMail.not_after) < min(written_before, now),
+        func.coalesce(OutgoingMail.sent_at, OutgoingMail.not_after) < written_before,
+        col(OutgoingMail.state).in_((MailState.SENT, MailState.FAILED, MailState.UNKNOWN)),
+    )
+
+
+def digest_of(recipient: str, subject_key: str) -> str:
+    """What an old row has in place of the address: the same for the same message, and no way back from it.
+
+    Who suspects an address can check it; that is what the row is kept for.
+    """
+    if recipient.startswith(FORGOTTEN):
+        return recipient
+    return FORGOTTEN + hashlib.sha256(f"{subject_key} {recipient}".encode()).hexdigest()
+
+
+def shown_recipient(mail: OutgoingMail) -> str:
+    """The address as everybody may see it."""
+    return "forgotten" if mail.forgotten_at else masked_address(mail.recipient)
 
 
 def next_try(attempts: int, now: datetime) -> datetime:

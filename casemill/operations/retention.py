@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from casemill.models.kept_for import RetentionName
 
 
 class Kind(StrEnum):
@@ -24,76 +27,129 @@ class Kind(StrEnum):
     LINKS = "login links"
     TOKENS = "tokens"
     FILES = "temporary files"
+    MAIL = "contents of mail"  # and addresses; that each was sent is remembered
     ATTEMPTS = "attempts"
     JOBS = "jobs"
 
 
+_RECORDED = (Kind.FINISHED_RUNS, Kind.AD_HOC_RUNS, Kind.FAILED_RUNS, Kind.FEED)
+LONGEST_DAYS = 10 * 365
+"""Nothing is kept longer than that."""
+
+NAME_OF: dict[Kind, RetentionName] = {
+    Kind.FINISHED_RUNS: RetentionName.FINISHED_RUN_HOURS,
+    Kind.AD_HOC_RUNS: RetentionName.AD_HOC_RUN_HOURS,
+    Kind.FAILED_RUNS: RetentionName.FAILED_RUN_DAYS,
+    Kind.WORKERS: RetentionName.OFFLINE_WORKER_MINUTES,
+    Kind.CLAIMS: RetentionName.STALE_CLAIM_MINUTES,
+    Kind.FEED: RetentionName.FEED_DAYS,
+    Kind.SESSIONS: RetentionName.CREDENTIAL_DAYS,
+    Kind.LINKS: RetentionName.CREDENTIAL_DAYS,
+    Kind.TOKENS: RetentionName.CREDENTIAL_DAYS,
+    Kind.FILES: RetentionName.TEMPORARY_FILE_HOURS,
+    Kind.MAIL: RetentionName.MAIL_DAYS,
+    Kind.ATTEMPTS: RetentionName.HISTORY_DAYS,
+    Kind.JOBS: RetentionName.HISTORY_DAYS,
+}
+"""The class each kind belongs to."""
+
+
+def unit_of(name: RetentionName) -> str:
+    """Days, hours or minutes: the last word of each name."""
+    return name.rsplit("_", 1)[1]
+
+
 class Retention(BaseModel):
-    """How long what is over is kept. What is active, paused, pinned or of an open batch is kept anyway."""
+    """How long what is over is kept. What is active, paused, pinned or of an open batch is kept anyway.
+
+    The least of each is such that nothing goes which is still needed: a run is recorded before it goes, a
+    browser that was away reads the feed, the view over 30 days is whole.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     finished_run_hours: float = Field(
-        default=24, ge=1, description="Completed and cancelled runs are kept so long in Prefect."
+        default=24,
+        ge=1,
+        le=LONGEST_DAYS * 24,
+        description="Completed and cancelled runs are kept so long in Prefect.",
     )
     ad_hoc_run_hours: float = Field(
-        default=2, ge=0.1, description="The same for runs of no deployment; failed ones stay as other failed."
+        default=2,
+        ge=0.1,
+        le=LONGEST_DAYS * 24,
+        description="The same for runs of no deployment; failed ones stay as other failed.",
     )
     failed_run_days: float = Field(
-        default=7, ge=1, description="Failed and crashed runs are kept so long in Prefect, to be retried."
+        default=7,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="Failed and crashed runs are kept so long in Prefect, to be retried.",
     )
     offline_worker_minutes: float = Field(
-        default=5, ge=2, description="A worker not heard of for so long is forgotten."
+        default=5,
+        ge=2,
+        le=LONGEST_DAYS * 24 * 60,
+        description="A worker not heard of for so long is forgotten.",
     )
     stale_claim_minutes: float = Field(
-        default=10, ge=1, description="A claim that ran out so long ago is taken back."
+        default=10,
+        ge=1,
+        le=24 * 60,
+        description="A claim or lock that ran out so long ago is taken back.",
     )
-    feed_days: float = Field(default=7, ge=1, description="The feed of what changed is kept so long.")
+    feed_days: float = Field(
+        default=7, ge=1, le=LONGEST_DAYS, description="The feed of what changed is kept so long."
+    )
     credential_days: float = Field(
         default=30,
         ge=0,
+        le=LONGEST_DAYS,
         description="Sessions, login links and tokens are kept so long after they expired or were revoked.",
     )
     temporary_file_hours: float = Field(
-        default=24, ge=12, description="Files that a crash left behind are kept so long."
+        default=24,
+        ge=12,
+        le=LONGEST_DAYS * 24,
+        description="Files that a crash left behind are kept so long.",
+    )
+    mail_days: float = Field(
+        default=30,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="Addresses and contents of messages are kept so long after they were sent or too late; "
+        "that they were is remembered for good, so that none is sent twice.",
     )
     history_days: float = Field(
-        default=90, ge=31, description="Jobs and attempts that are over are kept so long here."
+        default=90,
+        ge=31,
+        le=LONGEST_DAYS,
+        description="Jobs and attempts that are over are kept so long here.",
     )
 
     @model_validator(mode="after")
     def _history_lasts_longest(self) -> Self:
         """A run that outlived its job's row would come back as a new one."""
-        longest = timedelta(days=self.history_days)
-        runs = (Kind.FINISHED_RUNS, Kind.AD_HOC_RUNS, Kind.FAILED_RUNS, Kind.FEED)
-        if shorter := [kind for kind in runs if self.kept(kind) > longest]:
+        longest = self.kept(Kind.JOBS)
+        if shorter := [kind for kind in _RECORDED if self.kept(kind) > longest]:
             raise ValueError(f"history_days is to be at least as long as {shorter[0]} are kept")
         return self
 
     def kept(self, kind: Kind) -> timedelta:
-        match kind:
-            case Kind.FINISHED_RUNS:
-                return timedelta(hours=self.finished_run_hours)
-            case Kind.AD_HOC_RUNS:
-                return timedelta(hours=self.ad_hoc_run_hours)
-            case Kind.FAILED_RUNS:
-                return timedelta(days=self.failed_run_days)
-            case Kind.WORKERS:
-                return timedelta(minutes=self.offline_worker_minutes)
-            case Kind.CLAIMS:
-                return timedelta(minutes=self.stale_claim_minutes)
-            case Kind.FEED:
-                return timedelta(days=self.feed_days)
-            case Kind.SESSIONS | Kind.LINKS | Kind.TOKENS:
-                return timedelta(days=self.credential_days)
-            case Kind.FILES:
-                return timedelta(hours=self.temporary_file_hours)
-            case Kind.ATTEMPTS | Kind.JOBS:
-                return timedelta(days=self.history_days)
+        name = NAME_OF[kind]
+        return timedelta(**{unit_of(name): getattr(self, name)})
 
     def cutoff(self, kind: Kind, now: datetime) -> datetime:
         """What ended before that is past its time; what ended at it is not."""
         return now - self.kept(kind)
+
+
+def bounds_of(name: RetentionName) -> tuple[float, float]:
+    """The least and the most that it can be."""
+    limits = Retention.model_fields[name].metadata
+    least = next(limit.ge for limit in limits if isinstance(limit, Ge))
+    most = next(limit.le for limit in limits if isinstance(limit, Le))
+    return float(str(least)), float(str(most))
 
 
 @dataclass(frozen=True, slots=True)

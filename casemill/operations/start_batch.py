@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from casemill.errors import CasemillError, NotFound
 from casemill.models import Batch, Case, CaseStep, StepState
+from casemill.operations.job_dependencies import After
 from casemill.steps.options import BatchOptions
 from casemill.steps.registry import StepRegistry
 
@@ -27,6 +28,7 @@ def start_batch(
     batch_id: UUID | None = None,
     priority: int = 0,
     idempotency_key: str | None = None,
+    after: Sequence[After] = (),
 ) -> Batch:
     """The batch with a pending ledger row for each case and step, prerequisites filled in.
 
@@ -48,6 +50,7 @@ def start_batch(
         options=options.model_dump(mode="json"),
         priority=priority,
         idempotency_key=idempotency_key,
+        after=[one.model_dump(mode="json") for one in dict.fromkeys(after)],
     )
     session.add(batch)
     session.flush()
@@ -60,6 +63,11 @@ def start_batch(
         ],
     )
     return batch
+
+
+def after_of(batch: Batch) -> list[After]:
+    """The jobs that those of its first round wait for."""
+    return [After.model_validate(one) for one in batch.after or ()]
 
 
 def open_cases(session: Session, batch_id: UUID) -> list[UUID]:

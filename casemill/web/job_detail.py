@@ -7,7 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from casemill.models import FeedKind, Job, JobEvent, TaskAttempt
+from casemill.access.actor import Actor
+from casemill.models import Condition, DependencyState, FeedKind, Job, JobEvent, JobStatus, TaskAttempt
+from casemill.monitoring.dependencies import Dependency
 from casemill.monitoring.waiting import Waiting
 from casemill.operations.pace import Eta
 from casemill.web.shown_batches import ShownEta
@@ -28,6 +30,29 @@ class StateThen(BaseModel):
     sub_status: str | None
     state: str | None = Field(description="Prefect's word.")
     message: str | None
+
+
+class ShownDependency(BaseModel):
+    """job_id is null for a job of somebody else's, name and status also for one that is gone."""
+
+    job_id: UUID | None
+    name: str | None
+    status: JobStatus | None
+    on: Condition = Field(description="How the job that is waited for has to end.")
+    state: DependencyState
+    settled_at: datetime | None = Field(description="Since when it is met or broken.")
+
+    @classmethod
+    def of(cls, found: Dependency, actor: Actor) -> Self:
+        job = found.job if found.job and actor.sees(found.job.user_id) else None
+        return cls(
+            job_id=found.job_id if job or not found.job else None,
+            name=job.name if job else None,
+            status=job.status if job else None,
+            on=found.on,
+            state=found.state,
+            settled_at=found.settled_at,
+        )
 
 
 class JobDetail(ShownJob):
@@ -58,6 +83,10 @@ class JobDetail(ShownJob):
         default=[], description="In the order in which they began, the latest 200; GET /tasks?job= has all."
     )
     waiting: Waiting | None = Field(default=None, description="What holds it; null when it does not wait.")
+    waits_for: list[ShownDependency] = Field(default=[], description="The jobs it waits or waited for.")
+    waited_on_by: list[ShownDependency] = Field(
+        default=[], description="The jobs one sees that wait or waited for it, at most 100."
+    )
     eta: ShownEta | None = Field(default=None, description="When it is through; null: not known yet.")
     prefect_url: str = Field(default="", description="Its page in Prefect's UI.")
 
@@ -69,6 +98,8 @@ class JobDetail(ShownJob):
         history: Sequence[JobEvent],
         attempts: Sequence[TaskAttempt],
         waiting: Waiting | None,
+        waits_for: Sequence[ShownDependency],
+        waited_on_by: Sequence[ShownDependency],
         eta: Eta | None,
         prefect_url: str,
         same_error: int,
@@ -79,6 +110,8 @@ class JobDetail(ShownJob):
             "state_history": [_state(row) for row in history if row.kind == FeedKind.JOB],
             "attempts_of_tasks": [ShownTask.of(attempt) for attempt in attempts],
             "waiting": waiting,
+            "waits_for": waits_for,
+            "waited_on_by": waited_on_by,
             "eta": ShownEta.model_validate(eta) if eta else None,
             "prefect_url": prefect_url,
         }

@@ -3,12 +3,14 @@
 import json
 import sqlite3
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -240,3 +242,112 @@ def test_a_job_cancelled_while_a_worker_starts_it_never_goes_on(desk: Desk, tmp_
     desk.gone_before_cancelled(job, 90)
     time.sleep(5)  # a process that were on its way would have come by then
     assert (desk.processes(job), desk.shown(job)) == ([], ("cancelled", None))
+
+
+_BY_HAND = """
+import sys
+from casemill.local.prefect_command import run_prefect
+for each in sys.argv[1:]:
+    name, *parameters = each.split(" ")
+    run_prefect("deployment", "run", f"{name}/default", "--tag", "by-hand", *parameters)
+"""
+"""Prefect's own command, for many deployments at the price of one import."""
+
+
+def run_by_hand(desk: Desk, *deployments: str) -> None:
+    """Each as `prefect deployment run NAME/default PARAMETERS`."""
+    given = [sys.executable, "-c", _BY_HAND, *deployments]
+    subprocess.run(given, check=True, capture_output=True, timeout=240, env=desk.up.environment())
+
+
+def over(desk: Desk, tag: str, count: int) -> list[tuple[str, str, str]] | None:
+    """Flow, status and id of the jobs with this tag, once there are so many and all are over."""
+    tagged = f'%"{tag}"%'
+    found = desk.rows("SELECT flow_name, status, id FROM jobs WHERE tags LIKE ?", tagged)
+    done = [job for job in found if job[1] in ("completed", "failed", "cancelled")]
+    return done if len(done) == count else None
+
+
+def letters(desk: Desk) -> list[str]:
+    """To whom the mail in the folder goes."""
+    found = [path.read_text() for path in (desk.up.home / "mail").glob("*.eml")]
+    return sorted(line for text in found for line in text.splitlines() if line.startswith("To: "))
+
+
+def test_casemills_own_jobs_run_by_prefects_command_and_send_each_message_once(desk: Desk) -> None:
+    """Mail cannot be written at first; then all run at once, those that send twice."""
+    mail = desk.up.home / "mail"
+    mail.write_text("a file where the folder is to be")
+    now = datetime.now(UTC)
+    expert = desk.ask("POST", "/experts", {"name": "Dr. Iris Vogel"}, 201)["id"]
+    desk.ask("POST", f"/experts/{expert}/claims", {"email": "iris.vogel@example.org"}, 202)
+    for name, hours in (("soon", 20), ("over", -1)):
+        user = {"name": name, "role": "viewer", "email": f"{name}.trial@example.org"}
+        user_id = desk.ask("POST", "/users", user, 201)["id"]
+        ends_at = (now + timedelta(hours=hours)).isoformat()
+        trial = {"plan": "Team", "starts_at": (now - timedelta(days=9)).isoformat(), "ends_at": ends_at}
+        desk.ask("PUT", f"/users/{user_id}/trial", trial)
+
+    def refused() -> dict[str, Any] | None:
+        task = "/tasks?name=send_claim_verification_email&status=failed"
+        return next((one for one in desk.ask("GET", task)["tasks"] if one["error"]), None)
+
+    attempt = eventually(refused, 120)
+    assert attempt["error_type"] == "MailerRefusesUs"
+
+    def broken() -> dict[str, Any] | None:
+        job = desk.ask("GET", f"/jobs/{attempt['job_id']}")
+        return job if job["status"] == "failed" and job["traceback"] else None
+
+    failed = eventually(broken, 180)
+    shown = json.dumps([failed, desk.ask("GET", f"/tasks/{attempt['id']}")])
+    for where in (shown, json.dumps(desk.ask("GET", f"/jobs/{failed['id']}/logs"))):
+        assert "check that it is a folder" in where
+        assert "Traceback (most recent call last)" in where
+        assert "iris.vogel" not in where
+    assert "email:i***@example.org" in failed["tags"]
+    assert failed["error_type"] == "MailerRefusesUs"
+
+    mail.unlink()
+    case = desk.ask("POST", "/cases", {"name": "Started by hand"}, 201)["id"]
+    [(claim,)] = desk.rows("SELECT id FROM expert_claims")
+    run_by_hand(
+        desk,
+        *(f"claim-verification -p claim_id={UUID(claim)}",) * 2,
+        *("trial-reminders", "trial-expirations") * 2,
+        *("mail-delivery", "mail-delivery", "search-sync", "job-cleanup", "document-pipeline"),
+        f'extraction-batch -p case_ids=["{case}"] -p steps=["parse"]',
+    )
+    done = eventually(lambda: over(desk, "by-hand", 12), 240)
+    outcomes = Counter((flow, status) for flow, status, _ in done)
+    one_at_a_time = ("trial-reminders", "trial-expirations", "mail-delivery", "search-sync", "job-cleanup")
+    for flow, status in outcomes:
+        assert outcomes[flow, "completed"] or status == "completed", outcomes
+        assert status == "completed" or (status == "cancelled" and flow in one_at_a_time), outcomes
+    to = ["To: iris.vogel@example.org", "To: over.trial@example.org", "To: soon.trial@example.org"]
+    eventually(lambda: letters(desk) == to, 120)
+    tasks = {one["name"] for one in desk.ask("GET", "/tasks/names")["names"]}
+    assert {"check_trial_reminders", "process_trial_expirations", "send_message"} <= tasks
+    everything = [desk.ask("GET", "/jobs?per_page=200"), desk.ask("GET", "/tasks")]
+    everything += [desk.ask("GET", f"/jobs/{UUID(job)}/logs") for _, _, job in done]
+    assert not any(name in json.dumps(everything) for name in ("iris.vogel", "soon.trial", "over.trial"))
+
+
+def test_a_cleanup_by_hand_says_what_it_would_do_and_with_delete_does_it(desk: Desk) -> None:
+    """One that finds another at work is cancelled, so it is tried until it is alone."""
+
+    def cleaned(*options: str) -> dict[str, Any] | None:
+        command = [CASEMILL, "cleanup", *options, "--json", "--home", str(desk.up.home)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=clean_environment())
+        found = json.loads(done.stdout)
+        assert done.returncode == (0 if found["status"] == "completed" else 1), done.stderr
+        return None if found["status"] == "cancelled" else found
+
+    deleted = eventually(lambda: cleaned("--delete"), 240)
+    dry = eventually(cleaned, 240)
+    assert (deleted["dry_run"], deleted["status"]) == (False, "completed")
+    assert (dry["dry_run"], dry["status"]) == (True, "completed")
+    assert {one["what"] for one in dry["removed"]} >= {"failed runs", "offline workers", "jobs"}
+    last = desk.ask("GET", "/queue")["last_cleanup"]
+    assert (last["status"], last["job_id"] == dry["job_id"]) == ("completed", False)
+    assert last["removed"] and "would" not in last["result"]

@@ -1,5 +1,6 @@
 """The flow of a batch: steps as task runs, failures kept apart, the ledger decides what is done."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -10,8 +11,12 @@ from sqlmodel import select
 
 import flows.extraction_batch as module
 from casemill.models import Batch, Case, CaseStep
+from casemill.models.columns import utc_now
+from casemill.monitoring.job_labels import priority_tag
 from casemill.monitoring.jobs import batch_tag
+from casemill.operations.start_batch import start_batch
 from casemill.steps.context import StepContext
+from casemill.steps.options import BatchOptions
 from casemill.steps.registry import RetryPolicy, StepRegistry
 from casemill.storage.contract import StorageUnavailable
 from casemill.workspace import Workspace
@@ -121,6 +126,23 @@ def test_a_large_batch_started_by_hand_leaves_other_shards_to_other_jobs(
         names = session.exec(select(Case.name).where(Case.id.in_(done))).all()
     assert sorted(names) == ["case 0", "case 1"]
     assert {str(case) for case in cases} - {str(case) for case in done} == set().union(*left)
+
+
+def test_the_other_shards_of_an_urgent_batch_are_urgent_too(
+    flow_workspace: Workspace, new_case: NewOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [new_case(flow_workspace, f"case {number}") for number in range(3)]
+    registry = chain_of(only=do_nothing)
+    monkeypatch.setattr(module, "REGISTRY", registry)
+    extraction_batch.to_deployment("default").apply()
+    with flow_workspace.database.write() as session:
+        batch = start_batch(session, registry, cases, (), BatchOptions(), priority=7).id
+    assert run(batch_id=batch).is_completed()
+    with get_client(sync_client=True) as client:
+        urgent = FlowRunFilterTags(all_=[batch_tag(batch), priority_tag(7)])
+        [shard] = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=urgent))
+    assert shard.expected_start_time is not None
+    assert utc_now() - shard.expected_start_time > timedelta(days=365)
 
 
 def test_in_prefect_a_person_sees_case_and_step(flow_workspace: Workspace, new_case: NewOwner) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import yaml
-from prefect import flow
+from prefect import flow, task
 from prefect.artifacts import Artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -19,21 +19,35 @@ from prefect.client.schemas.filters import (
 )
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed, Failed, Paused, Running, Scheduled, State
-from sqlmodel import select
+from sqlmodel import col, select
 
 from casemill.local.stack import start_cleanup
-from casemill.models import Batch, Case, CaseStep, Job, JobStatus, RecorderMark, StepState
+from casemill.models import (
+    AttemptStatus,
+    Batch,
+    Case,
+    CaseStep,
+    CleanupReport,
+    Job,
+    JobStatus,
+    RecorderMark,
+    RetentionName,
+    StepState,
+    TaskAttempt,
+)
 from casemill.models.columns import utc_now
 from casemill.models.recorder_mark import THE_RECORDER
 from casemill.monitoring.job_labels import told_by_tags
 from casemill.monitoring.jobs import batch_tag
+from casemill.monitoring.last_cleanup import last_cleanup
 from casemill.monitoring.prefect_cleanup import remove_workers
-from casemill.monitoring.queue_summary import last_cleanup
 from casemill.monitoring.reconcile import Reconciler
 from casemill.operations import job_cleanup as operations
-from casemill.operations.retention import Retention
+from casemill.operations.keep_for import keep_for
+from casemill.operations.retention import Kind, Retention
 from casemill.workspace import Workspace
 from flows.job_cleanup import job_cleanup
+from tests.flows.killed import run_until_killed
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SLACK = timedelta(minutes=5)
@@ -41,6 +55,14 @@ SLACK = timedelta(minutes=5)
 
 @flow(name="some-work")
 def some_work() -> None:
+    pass
+
+
+_OVER = {"function": "read", "status": AttemptStatus.SUCCESS}
+
+
+@task
+def part_of_it() -> None:
     pass
 
 
@@ -194,6 +216,70 @@ def test_one_kind_that_fails_stops_no_other(office: Office, monkeypatch: pytest.
     assert "no such table" in str(artifact.data)
 
 
+def test_killed_in_the_middle_and_run_again_what_is_past_its_time_is_gone_and_nothing_else(
+    office: Office,
+) -> None:
+    """It dies when some pages of attempts are deleted, with others and all jobs still to come."""
+    database, now = office.workspace.database, utc_now()
+    old, young = (
+        [
+            Job(id=uuid4(), status=JobStatus.COMPLETED, created_at=at, finished_at=at)
+            for at in [now - timedelta(days=days)] * 3
+        ]
+        for days in (100, 80)
+    )
+    with database.write() as session:
+        for job in (*old, *young):
+            session.add(job)
+            times = {"created_at": job.created_at, "finished_at": job.finished_at}
+            for _ in range(2):
+                session.add(TaskAttempt(task_run_id=uuid4(), attempt=1, job_id=job.id, **_OVER, **times))
+    run_until_killed(
+        """
+import os, signal
+from casemill.operations import job_cleanup as operations
+from casemill.operations.retention import Kind
+from flows.job_cleanup import job_cleanup
+
+operations.AT_ONCE, pages, expired = 2, [], operations._expired
+
+def dying(session, kind, *given):
+    if kind == Kind.ATTEMPTS:
+        pages.append(kind)
+        if len(pages) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return expired(session, kind, *given)
+
+operations._expired = dying
+job_cleanup(dry_run=False)
+"""
+    )
+
+    def left() -> tuple[int, int]:
+        ids = [job.id for job in (*old, *young)]
+        with database.read() as session:
+            attempts = session.exec(select(TaskAttempt.id).where(col(TaskAttempt.job_id).in_(ids))).all()
+            return len(attempts), len(session.exec(select(Job.id).where(col(Job.id).in_(ids))).all())
+
+    assert left() == (8, 6)
+    for _ in range(2):
+        assert clean().is_completed()
+        assert left() == (6, 3)
+
+
+def test_a_run_that_another_run_started_is_kept_as_long_as_that_is(office: Office) -> None:
+    """Its parent's retry asks for its state."""
+    client = office.client
+    parent = office.run(Running())
+    part = client.create_task_run(task=part_of_it, flow_run_id=parent, dynamic_key="0").id
+    child = client.create_flow_run(some_work, parent_task_run_id=part).id
+    client.set_flow_run_state(child, Completed(), force=True)
+    office.recorder.refresh([child])
+    office.all_is_recorded()
+    clean(utc_now() + 2 * DAY)
+    assert office.there(child) == {child}
+
+
 def test_by_hand_it_only_says_what_it_would_delete(office: Office) -> None:
     run = office.run(Completed())
     office.all_is_recorded()
@@ -211,14 +297,34 @@ def test_what_a_policy_leaves_out_is_as_in_the_settings(
     assert office.there(run, failed) == {run}
 
 
-def test_the_queue_shows_the_last_cleanup(office: Office) -> None:
-    state = clean()
+def test_the_next_cleanup_goes_by_what_an_admin_set(office: Office) -> None:
+    run, failed = office.run(Completed()), office.run(Failed())
+    office.all_is_recorded()
+    with office.workspace.database.write() as session:
+        for name, value in ((RetentionName.FINISHED_RUN_HOURS, 300), (RetentionName.FAILED_RUN_DAYS, 5)):
+            keep_for(session, office.workspace.settings, name, value, None)
+    clean(utc_now() + 8 * DAY)
+    assert office.there(run, failed) == {run}
+    clean(utc_now() + 8 * DAY, finished_run_hours=20)
+    assert office.there(run) == set()
+
+
+def test_the_last_cleanup_and_what_it_removed_are_kept(office: Office) -> None:
+    office.run(Completed())
+    office.all_is_recorded()
+    state = clean(utc_now() + 2 * DAY)
+    clean(utc_now() + 9 * DAY, dry_run=True)
     office.recorder.reconcile(None)
     with office.workspace.database.read() as session:
-        said = last_cleanup(session)
+        last = last_cleanup(session)
         found = session.exec(select(Job).where(Job.flow_name == "job-cleanup")).all()
-    assert said is not None
-    assert said.result == state.message
+        reports = {report.dry_run: report.removed for report in session.exec(select(CleanupReport))}
+    assert last is not None
+    assert (last.job_id, last.result) == (state.state_details.flow_run_id, state.message)
+    assert [one["what"] for one in last.removed] == list(Kind)
+    removed = {one["what"]: one["removed"] for one in last.removed}
+    assert removed["finished runs"] >= 1
+    assert (reports[False], set(reports)) == (last.removed, {True, False})
     assert {job.type.value for job in found} == {"maintenance"}
     assert told_by_tags([], "job-cleanup")["type"] == "maintenance"
 

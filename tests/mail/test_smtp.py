@@ -138,6 +138,15 @@ def test_a_server_that_wants_a_password_we_do_not_have_is_our_problem_too(
             SmtpMailer(server).deliver(message(), handover)
 
 
+def test_what_a_server_says_of_us_does_not_name_whom_we_write_to(handover: Handover):
+    """Everybody who sees jobs reads why one failed; some servers repeat the address with their no."""
+    with post_office(Security.NONE) as office:
+        office.answers["RCPT"] = "530 <ada.grey@example.org>: sign in to write to ada.grey"
+        with pytest.raises(MailerRefusesUs, match="sign in") as caught:
+            plain(office.port).deliver(message("ada.grey@example.org"), handover)
+    assert "ada.grey" not in str(caught.value)
+
+
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(office: PostOffice, handover: Handover):
     with pytest.raises(MailerRefusesUs, match=r"cannot be trusted.*ca_file"):
         mailer_of(office, None).deliver(message(), handover)

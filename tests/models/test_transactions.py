@@ -11,12 +11,12 @@ from threading import Barrier as ThreadBarrier
 
 import pytest
 from sqlalchemy import update
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, select
 
 from casemill.db import TRANSIENT, Database
-from casemill.models import Case
+from casemill.models import Case, Limit, LimitName
 
 SPAWN = multiprocessing.get_context("spawn")  # a fork would inherit the locks of this process' threads
 WRITERS, ROUNDS = 4, 15
@@ -136,6 +136,17 @@ def test_an_exception_leaves_nothing_of_the_transaction(database: Database):
         raise KeyboardInterrupt
     with database.read() as session:
         assert session.exec(select(Case)).all() == []
+
+
+def test_an_error_of_the_database_does_not_repeat_what_was_written(database: Database):
+    """It stands in job monitoring, where everybody reads it."""
+    with pytest.raises(IntegrityError) as caught, database.write() as session:
+        for _ in range(2):
+            session.add(Limit(name=LimitName.JOBS_AT_ONCE, value=478612399))
+            session.flush()
+            session.expunge_all()
+    assert "limits" in str(caught.value)
+    assert "478612399" not in str(caught.value)
 
 
 def test_what_was_written_can_be_used_after_the_transaction(database: Database):

@@ -82,6 +82,18 @@ def test_secrets_are_not_kept_however_deep() -> None:
     assert kept["options"] == {"model": "small", "api_key": "***"}
 
 
+def test_mail_addresses_in_errors_are_masked_and_in_parameters_nothing_is_taken_for_one() -> None:
+    """Whoever sees jobs reads errors; a document may be called like an address."""
+    said = 'Refused: <Ada.Grey+x@mail.example.org>, "...bob@example.org." DETAIL: (a, ada@example.org)'
+    assert recorded_text(said) == (
+        'Refused: <A***@mail.example.org>, "...b***@example.org." DETAIL: (a, a***@example.org)'
+    )
+    assert recorded_text("ran on up@vm with pkg@1.2.3 for a***@example.org") == (
+        "ran on up@vm with pkg@1.2.3 for a***@example.org"
+    )
+    assert recorded({"documents": ["smith@work.pdf"]}, 1000) == {"documents": ["smith@work.pdf"]}
+
+
 def test_what_is_long_is_cut_with_a_note() -> None:
     kept = recorded({"text": "x" * 1000}, 100)
     assert kept["cut"] == "the first 100 of 1012 characters"

@@ -15,6 +15,7 @@ from prefect.states import AwaitingRetry, Cancelling, Paused, Pending, Running, 
 from casemill.db import Database
 from casemill.models import Job
 from casemill.models.columns import utc_now
+from casemill.monitoring.job_labels import priority_tag
 from casemill.monitoring.liveness import find_lost
 from casemill.monitoring.reconcile import Reconciler
 from tests.monitoring.conftest import wait_for
@@ -42,9 +43,9 @@ def reconciler(prefect_client: SyncPrefectClient, sqlite: Database) -> Reconcile
     return Reconciler(prefect_client, sqlite, 20_000)
 
 
-def run_in(client: SyncPrefectClient, *states: State) -> UUID:
+def run_in(client: SyncPrefectClient, *states: State, tags: tuple[str, ...] = ()) -> UUID:
     deployment = client.read_deployment_by_name("extraction-batch/liveness").id
-    run = client.create_flow_run_from_deployment(deployment).id
+    run = client.create_flow_run_from_deployment(deployment, tags=tags).id
     for state in states:
         client.set_flow_run_state(run, state, force=True)
     return run
@@ -84,6 +85,17 @@ def test_a_silent_run_is_crashed_with_its_cause_and_begins_again_twice_at_most(
     assert (left.status, left.sub_status) == ("failed", "crashed")
     assert "started again 2 times before and is not any more" in (left.error or "")
     assert lost(prefect_client, sqlite, reconciler, pool, run) == set()
+
+
+def test_a_run_that_begins_again_keeps_its_priority(
+    prefect_client: SyncPrefectClient, sqlite: Database, reconciler: Reconciler, pool: str
+) -> None:
+    urgent = run_in(prefect_client, Running(), tags=(priority_tag(9),))
+    usual = run_in(prefect_client, Running())
+    assert lost(prefect_client, sqlite, reconciler, pool, urgent, usual) == {urgent, usual}
+    first, second = (prefect_client.read_flow_run(run).next_scheduled_start_time for run in (urgent, usual))
+    assert first and second
+    assert second - first > timedelta(days=365)
 
 
 def test_a_silent_run_that_was_being_cancelled_is_cancelled(

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from casemill.db import Database
-from casemill.models import Job, JobStatus, JobSubStatus, JobType, WorkQueue
-from casemill.monitoring.queue_summary import counts, jobs_in_order, last_cleanup, light_of, load_of
+from casemill.models import JobStatus, JobSubStatus, WorkQueue
+from casemill.monitoring.queue_summary import counts, jobs_in_order, light_of, load_of
 from casemill.monitoring.serving import line_up, serving
 from casemill.settings import Settings
 from tests.monitoring.queued import NOW, ago, job, keep, running
@@ -56,27 +56,6 @@ def test_jobs_come_in_the_order_in_which_they_run_and_will_run(database: Databas
     assert found == [each.id for each in [*runs, taken, *waiting, held, *later]]
     assert few == found[:4]
     assert list(nobodys) == []
-
-
-def cleanup(at: float, status: JobStatus = JobStatus.COMPLETED, **values: object) -> Job:
-    times = {"created_at": ago(at), "finished_at": ago(at)}
-    return job(status=status, type=JobType.MAINTENANCE, flow_name="job-cleanup", **times, **values)
-
-
-def test_the_last_cleanup_says_what_it_removed(database: Database) -> None:
-    new = cleanup(100, result="12 jobs removed")
-    other = job(status=JobStatus.COMPLETED, flow_name="other", finished_at=ago(1), created_at=ago(1))
-    keep(database, cleanup(5000, result="old"), new, other, job(flow_name="job-cleanup", created_at=ago(1)))
-    with database.read() as session:
-        found = last_cleanup(session)
-    assert found
-    assert (found.job_id, found.result) == (new.id, "12 jobs removed")
-
-
-def test_before_the_first_cleanup_there_is_none(database: Database) -> None:
-    keep(database, job(flow_name="job-cleanup"))
-    with database.read() as session:
-        assert last_cleanup(session) is None
 
 
 def test_the_queue_grows_by_those_that_came_less_those_that_were_begun(database: Database) -> None:

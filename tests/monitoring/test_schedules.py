@@ -14,7 +14,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from casemill.access.actor import Actor
 from casemill.errors import BadInput, Denied, NotFound
 from casemill.models import Batch, Role, Scope, User
-from casemill.monitoring.schedules import Schedule, schedules, set_schedule, start_run
+from casemill.monitoring.schedules import Schedule, schedules, set_schedule, start_run, start_scheduled_run
 from casemill.settings import Settings
 from casemill.workspace import Workspace
 
@@ -43,7 +43,11 @@ def deploy(work_pool: str) -> None:
     cleanup_flow.to_deployment(
         "default",
         schedules=[
-            DeploymentScheduleCreate(schedule=IntervalSchedule(interval=timedelta(minutes=15)), slug="sweep")
+            DeploymentScheduleCreate(
+                schedule=IntervalSchedule(interval=timedelta(minutes=15)),
+                slug="sweep",
+                parameters={"days": 7},
+            )
         ],
         tags=["type:maintenance"],
         enforce_parameter_schema=True,
@@ -103,6 +107,22 @@ def test_a_schedule_is_paused_and_resumed(office: Workspace, prefect_client: Syn
     assert called(office, sweep.name).active, "Prefect pauses whole deployments too"
     with pytest.raises(NotFound, match="No schedule"):
         set_schedule(office, uuid4(), active=False)
+
+
+def test_started_now_it_starts_what_it_would_start_by_the_clock(
+    office: Workspace, prefect_client: SyncPrefectClient
+) -> None:
+    """Run by hand with its defaults, a cleanup only says what it would delete."""
+    sweep = called(office, "nightly-cleanup/default")
+    assert sweep.parameters == {"days": 7}
+    admin = actor(office, Role.ADMIN)
+    assert prefect_client.read_flow_run(start_scheduled_run(office, admin, sweep.id)).parameters == {
+        "days": 7
+    }
+    with pytest.raises(Denied):
+        start_scheduled_run(office, actor(office, Role.OPERATOR), sweep.id)
+    with pytest.raises(NotFound):
+        start_scheduled_run(office, admin, uuid4())
 
 
 def test_a_pause_outlives_being_deployed_again(office: Workspace) -> None:

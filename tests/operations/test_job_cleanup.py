@@ -15,6 +15,7 @@ from sqlmodel import SQLModel, col, select
 
 from casemill.db import Database
 from casemill.models import (
+    OVER,
     ApiToken,
     Attempt,
     AttemptStatus,
@@ -29,6 +30,9 @@ from casemill.models import (
     JobStatus,
     LoginLink,
     LoginSession,
+    MailKind,
+    MailState,
+    OutgoingMail,
     StepState,
     TaskAttempt,
     User,
@@ -245,30 +249,48 @@ def test_history_goes_with_its_attempts_and_leaves_the_statistics(workspace: Wor
     assert count(database, AuditRecord) == 1
 
 
-def test_what_is_active_paused_pinned_or_of_an_open_batch_is_never_old(workspace: Workspace):
+def test_what_is_active_paused_or_pinned_is_never_old(workspace: Workspace):
     long_ago = NOW - timedelta(days=300)
-    of_open, of_over = Batch(steps=["parse"]), Batch(steps=["parse"], created_at=long_ago)
-    of_open.created_at = long_ago
-    jobs = [
+    kept = [
         *(job(None, status) for status in JobStatus),
         job(long_ago, JobStatus.RUNNING),
         job(long_ago, JobStatus.PAUSED),
         job(long_ago, pinned=True),
-        job(None, JobStatus.PAUSED, batch_id=of_open.id),
-        job(long_ago, batch_id=of_open.id),
-        job(long_ago, batch_id=of_over.id),
     ]
-    keep(workspace.database, of_open, of_over, *jobs)
-    with workspace.database.write() as session:
-        session.add(case := Case(name="Smith"))
-        session.flush()
-        for batch, state in ((of_open, StepState.PENDING), (of_over, StepState.COMPLETED)):
-            session.add(CaseStep(batch_id=batch.id, case_id=case.id, step="parse", state=state))
-    keep(workspace.database, *(attempt(one.id, long_ago) for one in jobs))
-    cleaned_once(workspace, Kind.ATTEMPTS, TaskAttempt, 1)
-    cleaned_once(workspace, Kind.JOBS, Job, 1)
+    gone = [job(long_ago, status) for status in OVER]
+    keep(workspace.database, *kept, *gone)
+    keep(workspace.database, *(attempt(one.id, long_ago) for one in (*kept, *gone)))
+    cleaned_once(workspace, Kind.ATTEMPTS, TaskAttempt, len(gone))
+    cleaned_once(workspace, Kind.JOBS, Job, len(gone))
     with workspace.database.read() as session:
-        assert session.exec(select(Job.id).where(col(Job.batch_id) == of_over.id)).all() == []
+        assert set(session.exec(select(Job.id))) == {one.id for one in kept}
+
+
+@pytest.mark.parametrize(
+    ("step", "other_job", "is_open"),
+    [
+        (StepState.PENDING, job(None, JobStatus.PAUSED), True),
+        (StepState.PENDING, job(None, JobStatus.SCHEDULED), True),
+        (StepState.FAILED, job(None, JobStatus.RUNNING), True),
+        (StepState.COMPLETED, job(NOW), False),
+        (StepState.FAILED, job(NOW), False),
+        (StepState.PENDING, job(NOW, JobStatus.CANCELLED), False),
+        (StepState.RUNNING, job(NOW, JobStatus.FAILED), False),
+    ],
+    ids=["paused", "waits", "at work", "completed", "failed", "cancelled", "died"],
+)
+def test_an_old_job_stays_as_long_as_another_of_its_batch_may_go_on(
+    workspace: Workspace, step: StepState, other_job: Job, is_open: bool
+):
+    """The shards of a batch end at different times, and one may be paused for months."""
+    long_ago = NOW - timedelta(days=300)
+    batch, case = Batch(steps=["parse"], created_at=long_ago), Case(name="Smith")
+    other = job(other_job.finished_at, other_job.status, batch_id=batch.id)
+    old = job(long_ago, batch_id=batch.id)
+    keep(workspace.database, batch, case, old, other, attempt(old.id, long_ago))
+    keep(workspace.database, CaseStep(batch_id=batch.id, case_id=case.id, step="parse", state=step))
+    cleaned_once(workspace, Kind.ATTEMPTS, TaskAttempt, 0 if is_open else 1)
+    cleaned_once(workspace, Kind.JOBS, Job, 0 if is_open else 1)
 
 
 def test_much_goes_page_by_page_up_to_a_bound(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
@@ -281,6 +303,40 @@ def test_much_goes_page_by_page_up_to_a_bound(workspace: Workspace, monkeypatch:
         patched.setattr(job_cleanup, "AT_ONCE", 2)
         patched.setattr(job_cleanup, "MOST_TIMES", 3)
         assert [clean(workspace, Kind.FEED) for _ in range(3)] == [6, 4, 0]
+
+
+def test_old_mail_is_forgotten_in_bounded_pages_and_its_rows_stay(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+):
+    cutoff = NOW - timedelta(days=30)
+    mails = [
+        OutgoingMail(
+            kind=MailKind.TRIAL_EXPIRED,
+            recipient="ada@example.org",
+            subject_key=f"trial:{number}",
+            state=state,
+            not_after=sent_at - timedelta(days=5),
+            sent_at=sent_at if state == MailState.SENT else None,
+        )
+        for number, (state, sent_at) in enumerate(
+            [
+                *[(MailState.SENT, cutoff - TICK)] * 4,
+                (MailState.FAILED, cutoff),
+                (MailState.SENT, cutoff),
+                (MailState.PENDING, cutoff - TICK),
+            ]
+        )
+    ]
+    keep(workspace.database, *mails)
+    assert clean(workspace, Kind.MAIL, dry_run=True) == 5
+    with monkeypatch.context() as patched:
+        patched.setattr(job_cleanup, "AT_ONCE", 2)
+        patched.setattr(job_cleanup, "MOST_TIMES", 2)
+        assert [clean(workspace, Kind.MAIL) for _ in range(3)] == [4, 1, 0]
+    assert count(workspace.database, OutgoingMail) == len(mails)
+    with workspace.database.read() as session:
+        left = session.exec(select(OutgoingMail).where(col(OutgoingMail.forgotten_at).is_(None))).all()
+    assert [mail.recipient for mail in left] == ["ada@example.org"] * 2
 
 
 # Files

@@ -209,3 +209,50 @@ def test_those_that_wait_longest_go_first_and_none_twice_in_a_job(database: Data
         rest = [mail.id for mail in due_mails(session, utc_now(), first)]
     assert len(first) == 50
     assert [*first, *rest] == mails
+
+
+def forgotten(database: Database, before: timedelta, now: timedelta) -> int:
+    """Counted from now; how many messages were forgotten."""
+    with database.write() as session:
+        return outbox.forget(session, utc_now() + before, utc_now() + now, 100)[1]
+
+
+def test_long_after_a_message_only_that_it_was_sent_is_remembered(database: Database):
+    """Its address, its content and the server's words go; asked for again it is still the same message."""
+    by, week = attempt(), timedelta(days=7)
+    sent, other = enqueued(database), enqueued(database, "bob@example.org", not_after=utc_now() + week * 9)
+    for mail_id in (sent, other):
+        assert taken(database, mail_id, by)
+        handed_over(database, mail_id, by)
+        assert settled(database, mail_id, by, MailState.SENT)
+    with database.write() as session:
+        session.get_one(OutgoingMail, sent).sent_at = utc_now() - week
+    assert forgotten(database, -week - HOUR, week) == 0, "younger than that"
+    assert forgotten(database, week, week) == 1, "one could still be sent again"
+    assert forgotten(database, week, week) == 0
+    kept = mail_of(database, sent)
+    assert "ada" not in repr(kept.model_dump()).lower()
+    assert "example.org" not in repr(kept.model_dump())
+    assert (kept.context, kept.words, kept.state) == ({}, None, MailState.SENT)
+    assert outbox.shown_recipient(kept) == "forgotten"
+    assert mail_of(database, other).recipient == "bob@example.org"
+    assert enqueued(database) == sent
+    assert enqueued(database, "eve@example.org") != sent
+    assert enqueued(database, key="trial:2") != sent
+    assert due(database) == {enqueued(database, "eve@example.org"), enqueued(database, key="trial:2")}
+
+
+def test_what_may_still_go_out_is_not_forgotten_however_old(database: Database):
+    """Waiting, being sent, handed over: each has its job to end it first."""
+    by, year = attempt(), timedelta(days=365)
+    for number in range(3):
+        enqueued(database, key=f"trial:{number}")
+    sending, leaving = (enqueued(database, key=f"trial:{number}") for number in (0, 1))
+    assert taken(database, sending, by) and taken(database, leaving, by)
+    handed_over(database, leaving, by)
+    assert forgotten(database, year, year) == 0
+    taken_back(database, after=year)
+    assert forgotten(database, year, year) == 1, "the one of which nobody will know any more"
+    assert mail_of(database, leaving).state == MailState.UNKNOWN
+    with database.write() as session, pytest.raises(Refused, match="too late"):
+        outbox.send_again(session, leaving, utc_now() + year)

@@ -39,7 +39,7 @@ OPEN_TO_VIEWERS = {  # actions that touch nobody but who asks
 }
 ALSO_NEEDED = {  # what a schema cannot say
     ("POST", "/api/v1/jobs/bulk"): {"ids": ["0198c0de-0000-7000-8000-000000000000"]},
-    ("PUT", "/api/v1/users/{user_id}/trial"): {
+    ("PUT", "/api/v1/users/{id}/trial"): {
         "plan": "team",
         "starts_at": "2026-11-01T00:00:00Z",
         "ends_at": "2026-12-01T00:00:00Z",
@@ -240,3 +240,9 @@ def test_every_action_leaves_an_audit_record(desk: Workspace, operations: list[O
         if recorded(desk) == before:
             silent.append((*operation.name, answer.status_code, answer.text))
     assert silent == []
+
+
+def test_paths_call_an_id_id_and_a_name_name(operations: list[Operation]):
+    """One word for one thing, in the whole document."""
+    named = {name for operation in operations for name in re.findall(r"{(\w+)", operation.path)}
+    assert named == {"id", "name"}

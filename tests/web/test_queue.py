@@ -83,7 +83,7 @@ def test_a_long_queue_is_shown_in_part(desk: Workspace, api_as: NewClient) -> No
 def test_the_last_cleanup_is_shown(desk: Workspace, api_as: NewClient) -> None:
     done = Job(
         id=uuid4(), status=JobStatus.COMPLETED, flow_name="job-cleanup", result="3 jobs removed",
-        created_at=utc_now(), finished_at=utc_now(),
+        created_at=utc_now(), finished_at=utc_now(), parameters={"dry_run": False},
     )  # fmt: skip
     furnish(desk, done)
     assert api_as(Role.VIEWER).get(QUEUE).json()["last_cleanup"]["result"] == "3 jobs removed"

@@ -7,8 +7,8 @@ from tests.web.conftest import NewClient
 from tests.web.without_prefect import without_prefect  # noqa: F401  a fixture
 
 API = "/api/v1"
-PAUSE, RESUME = (
-    f"/schedules/0198c0de-0000-7000-8000-000000000000/{what}" for what in ("pause", "resumption")
+PAUSE, RESUME, RUN = (
+    f"/schedules/0198c0de-0000-7000-8000-000000000000/{what}" for what in ("pause", "resumption", "runs")
 )
 
 
@@ -22,7 +22,7 @@ def test_viewers_start_nothing(api_as: NewClient) -> None:
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("path", [PAUSE, RESUME, "/deployments/extraction-batch/default/runs", None])
+@pytest.mark.parametrize("path", [PAUSE, RESUME, RUN, "/deployments/extraction-batch/default/runs", None])
 def test_without_prefect_it_is_worth_another_try(
     api_as: NewClient,
     without_prefect: None,  # noqa: F811

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from casemill.web.api import (
     audit,
+    batch_schedules,
     batches,
     bulk,
     cases,
@@ -17,6 +18,7 @@ from casemill.web.api import (
     limits,
     queue,
     queue_controls,
+    retention,
     schedules,
     search,
     search_health,
@@ -33,6 +35,7 @@ from casemill.web.problems import RESPONSES
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
 for module in (
     audit,
+    batch_schedules,
     batches,
     bulk,
     cases,
@@ -46,6 +49,7 @@ for module in (
     limits,
     queue,
     queue_controls,
+    retention,
     schedules,
     search,
     search_health,

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -21,6 +21,7 @@ from casemill.operations.batch_progress import case_results, failed_rows, visibl
 from casemill.operations.batch_standing import standings, step_standings
 from casemill.operations.batch_status import BatchStatus
 from casemill.operations.eta import batch_eta
+from casemill.operations.job_dependencies import MOST_AFTER, After
 from casemill.operations.list_batches import list_batches
 from casemill.operations.order_batch import BatchOrder, NothingToDo
 from casemill.steps.options import BatchOptions
@@ -45,6 +46,8 @@ from casemill.web.text import PageNumber, PerPage, Word, pages
 
 router = APIRouter(tags=["batches"])
 
+BatchId = Annotated[UUID, Path(alias="id")]
+
 _MOST_FAILURES = 100
 _MOST_JOBS = 200
 
@@ -61,6 +64,9 @@ class NewBatch(BaseModel):
     options: BatchOptions = Field(default_factory=BatchOptions)
     priority: int = Field(
         default=0, ge=0, le=10, description="Its jobs go before the user's other waiting ones with less."
+    )
+    after: list[After] = Field(
+        default=[], max_length=MOST_AFTER, description="Jobs that have to end before its jobs begin."
     )
     idempotency_key: Key | None = Field(default=None, description="The same as the header Idempotency-Key.")
 
@@ -127,11 +133,17 @@ def start_batch(
     answer is 200. If Prefect does not answer (503), the batch is kept; the same request again starts it.
     """
     order = BatchOrder(
-        new.case_ids, new.steps, new.options, new.priority, idempotency_key or new.idempotency_key
+        new.case_ids,
+        new.steps,
+        new.options,
+        new.priority,
+        idempotency_key or new.idempotency_key,
+        new.after,
     )
     try:
         with audited(workspace.database, actor, "batch.start") as detail:
             detail |= {"cases": len(new.case_ids), "steps": new.steps, "priority": new.priority}
+            detail |= {"after": [str(one) for one in new.after]} if new.after else {}
             begun = begin_ordered_batch(workspace, order, actor)
             batch, choice = begun.ordered.batch, begun.ordered.choice
             detail |= {
@@ -179,9 +191,9 @@ def get_batches(
     )
 
 
-@router.get("/batches/{batch_id}")
+@router.get("/batches/{id}")
 def get_batch(
-    batch_id: UUID, actor: Viewer, workspace: GivenWorkspace, page: PageNumber = 1, per_page: PerPage = 50
+    batch_id: BatchId, actor: Viewer, workspace: GivenWorkspace, page: PageNumber = 1, per_page: PerPage = 50
 ) -> BatchDetail:
     """Where it is, what failed and why, when it will be through; its cases by pages, by name."""
     with workspace.database.read() as session:
@@ -189,9 +201,9 @@ def get_batch(
         return _detail(session, batch, page, per_page)
 
 
-@router.post("/batches/{batch_id}/cancellation", status_code=HTTPStatus.ACCEPTED)
+@router.post("/batches/{id}/cancellation", status_code=HTTPStatus.ACCEPTED)
 def cancel_batch(
-    batch_id: UUID,
+    batch_id: BatchId,
     actor: Operator,
     workspace: GivenWorkspace,
     cancellation: BatchCancellation | None = None,
@@ -203,25 +215,25 @@ def cancel_batch(
     )
 
 
-@router.post("/batches/{batch_id}/pause", status_code=HTTPStatus.ACCEPTED)
-def pause_batch(batch_id: UUID, actor: Operator, workspace: GivenWorkspace) -> SteeredBatch:
+@router.post("/batches/{id}/pause", status_code=HTTPStatus.ACCEPTED)
+def pause_batch(batch_id: BatchId, actor: Operator, workspace: GivenWorkspace) -> SteeredBatch:
     """Takes effect between steps; jobs that wait do not begin."""
     return _steer(
         workspace, actor, batch_id, "pause", lambda: batch_controls.pause_batch(workspace, batch_id)
     )
 
 
-@router.post("/batches/{batch_id}/resumption", status_code=HTTPStatus.ACCEPTED)
-def resume_batch(batch_id: UUID, actor: Operator, workspace: GivenWorkspace) -> SteeredBatch:
+@router.post("/batches/{id}/resumption", status_code=HTTPStatus.ACCEPTED)
+def resume_batch(batch_id: BatchId, actor: Operator, workspace: GivenWorkspace) -> SteeredBatch:
     """Its paused jobs go on; one that was cancelled or stopped gets new jobs for what is not done."""
     return _steer(
         workspace, actor, batch_id, "resume", lambda: batch_controls.resume_batch(workspace, batch_id)
     )
 
 
-@router.post("/batches/{batch_id}/retry", status_code=HTTPStatus.ACCEPTED)
+@router.post("/batches/{id}/retry", status_code=HTTPStatus.ACCEPTED)
 def retry_batch(
-    batch_id: UUID, actor: Operator, workspace: GivenWorkspace, retry: BatchRetry | None = None
+    batch_id: BatchId, actor: Operator, workspace: GivenWorkspace, retry: BatchRetry | None = None
 ) -> SteeredBatch:
     """What failed, and what that kept from running, is tried again."""
     cases = set(retry.case_ids) if retry and retry.case_ids else None
@@ -230,8 +242,8 @@ def retry_batch(
     )
 
 
-@router.post("/batches/{batch_id}/restart", status_code=HTTPStatus.ACCEPTED)
-def restart_batch(batch_id: UUID, actor: Operator, workspace: GivenWorkspace) -> SteeredBatch:
+@router.post("/batches/{id}/restart", status_code=HTTPStatus.ACCEPTED)
+def restart_batch(batch_id: BatchId, actor: Operator, workspace: GivenWorkspace) -> SteeredBatch:
     """Everything again from scratch, in new jobs; those before stay in the history."""
     return _steer(
         workspace, actor, batch_id, "restart", lambda: batch_controls.restart_batch(workspace, batch_id)

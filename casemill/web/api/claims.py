@@ -4,9 +4,10 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Path
 from pydantic import BaseModel, Field
 
 from casemill.access.actor import Actor
@@ -20,6 +21,8 @@ from casemill.operations.mail_delivery import WaitingMail
 from casemill.web.deps import GivenWorkspace, Operator, Viewer
 
 router = APIRouter(tags=["claims"])
+
+ExpertId = Annotated[UUID, Path(alias="id")]
 logger = logging.getLogger(__name__)
 
 SAID = (
@@ -51,9 +54,13 @@ class ShownClaims(BaseModel):
     claims: Sequence[ShownClaim]
 
 
-@router.post("/experts/{expert_id}/claims", status_code=202)
+@router.post("/experts/{id}/claims", status_code=202)
 def claim_profile(
-    expert_id: UUID, wanted: NewClaim, actor: Operator, workspace: GivenWorkspace, background: BackgroundTasks
+    expert_id: ExpertId,
+    wanted: NewClaim,
+    actor: Operator,
+    workspace: GivenWorkspace,
+    background: BackgroundTasks,
 ) -> ClaimAnswer:
     """Sends a link to an e-mail address; who opens it verifies that the expert's profile is theirs."""
     with audited(workspace.database, actor, "claim.create", f"expert:{expert_id}") as detail:
@@ -75,8 +82,8 @@ def claim_profile(
     return ClaimAnswer(said=SAID)
 
 
-@router.get("/experts/{expert_id}/claims")
-def list_claims(expert_id: UUID, actor: Viewer, workspace: GivenWorkspace) -> ShownClaims:
+@router.get("/experts/{id}/claims")
+def list_claims(expert_id: ExpertId, actor: Viewer, workspace: GivenWorkspace) -> ShownClaims:
     """The claims of an expert's profile, the newest first."""
     with workspace.database.read() as session:
         found = claims_of(session, expert_id)

@@ -5,7 +5,7 @@ import time
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from casemill.access.actor import Actor
 from casemill.errors import NotFound
 from casemill.models import OVER, Job, JobStatus, JobType
 from casemill.models.columns import utc_now
+from casemill.monitoring.dependencies import dependencies_of, dependents_of
 from casemill.monitoring.job_history import count_same_error, history_of
 from casemill.monitoring.job_logs import LogLevel, logs_of
 from casemill.monitoring.job_queries import JobFilter, JobSort, count_jobs, jobs
@@ -24,16 +25,19 @@ from casemill.monitoring.waiting import why_waiting
 from casemill.operations.eta import job_eta
 from casemill.operations.local_user import user_called
 from casemill.web.deps import GivenWorkspace, Viewer
-from casemill.web.job_detail import JobDetail, JobList, JobLogs, ShownLine
+from casemill.web.job_detail import JobDetail, JobList, JobLogs, ShownDependency, ShownLine
 from casemill.web.shown_jobs import ShownJob
 from casemill.web.text import PageNumber, PerPage, Word, pages
 from casemill.workspace import Workspace
 
 router = APIRouter(tags=["jobs"])
 
+JobId = Annotated[UUID, Path(alias="id")]
+
 _LOOK_AGAIN_SECONDS = 0.5
 _LONGEST_POLL_SECONDS = 60
 _MOST_ATTEMPTS = 200
+_MOST_DEPENDENTS = 100
 
 
 @router.get("/jobs")
@@ -81,8 +85,8 @@ def list_jobs(
     )
 
 
-@router.get("/jobs/{job_id}")
-def show_job(job_id: UUID, actor: Viewer, workspace: GivenWorkspace) -> JobDetail:
+@router.get("/jobs/{id}")
+def show_job(job_id: JobId, actor: Viewer, workspace: GivenWorkspace) -> JobDetail:
     """All that is known of a job: what became of it, why it waits, when it will end, what failed."""
     now, settings = utc_now(), workspace.settings
     with workspace.database.read() as session:
@@ -92,15 +96,23 @@ def show_job(job_id: UUID, actor: Viewer, workspace: GivenWorkspace) -> JobDetai
             history=history_of(session, job_id),
             attempts=newest_attempts(session, job_id, _MOST_ATTEMPTS),
             waiting=why_waiting(session, settings, job, now, actor.only_of),
+            waits_for=[
+                ShownDependency.of(found, actor)
+                for found in dependencies_of(session, [job_id]).get(job_id, [])
+            ],
+            waited_on_by=[
+                ShownDependency.of(found, actor)
+                for found in dependents_of(session, job_id, actor.only_of, _MOST_DEPENDENTS)
+            ],
             eta=job_eta(session, job, now),
             prefect_url=page_of_run(settings, job_id),
             same_error=count_same_error(session, job, actor.only_of),
         )
 
 
-@router.get("/jobs/{job_id}/logs")
+@router.get("/jobs/{id}/logs")
 def read_job_logs(
-    job_id: UUID,
+    job_id: JobId,
     actor: Viewer,
     workspace: GivenWorkspace,
     after: Annotated[int, Query(ge=0, le=2**31 - 1, description="How many lines were read before.")] = 0,
@@ -113,9 +125,9 @@ def read_job_logs(
     return JobLogs(logs=found, next=after + len(found))
 
 
-@router.get("/jobs/{job_id}/poll")
+@router.get("/jobs/{id}/poll")
 async def poll_job(
-    job_id: UUID,
+    job_id: JobId,
     request: Request,
     actor: Viewer,
     workspace: GivenWorkspace,

@@ -14,18 +14,14 @@ from casemill.errors import NotFound
 from casemill.local.host import HostMeter
 from casemill.models import Alert, Job, Severity, User, WorkQueue
 from casemill.models.columns import utc_now
-from casemill.monitoring.queue_summary import (
-    QueueLoad,
-    counts,
-    jobs_in_order,
-    last_cleanup,
-    light_of,
-    load_by_queue,
-)
+from casemill.monitoring.dependencies import dependencies_of
+from casemill.monitoring.last_cleanup import last_cleanup
+from casemill.monitoring.queue_summary import QueueLoad, counts, jobs_in_order, light_of, load_by_queue
 from casemill.monitoring.serving import Serving, line_up, serving
-from casemill.monitoring.waiting import Waiting, explain_all
+from casemill.monitoring.waiting import Waiting, explain_all, waits_for_others
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings
+from casemill.web.api.retention import ShownCleanup
 from casemill.web.api.workers import ShownLight, ShownWorker
 from casemill.web.deps import GivenWorkspace, Viewer
 from casemill.web.shown_jobs import ShownJob
@@ -107,14 +103,6 @@ class JobInQueue(BaseModel):
     waiting: Waiting | None = Field(description="Why it waits; null for a job that runs.")
 
 
-class ShownCleanup(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    job_id: UUID
-    finished_at: datetime
-    result: str | None = Field(description="What it removed.")
-
-
 class ShownAlert(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
@@ -134,7 +122,7 @@ class QueueSummary(BaseModel):
     queues: list[ShownQueue]
     jobs: list[JobInQueue] = Field(
         description="Those that run, then those that wait in the order in which they will start, then those "
-        f"of later; at most {_MOST_JOBS}."
+        f"of later and those that wait for other jobs; at most {_MOST_JOBS}."
     )
     jobs_total: int = Field(description="How many run, wait and are scheduled.")
     names: dict[UUID, str] = Field(description="Of the jobs that the reasons for waiting point to.")
@@ -159,7 +147,8 @@ def show_queue(
         line = line_up(session, _MOST_JOBS, only_of)
         jobs = jobs_in_order(session, line, _MOST_JOBS, only_of)
         scene = serving(session, workspace.settings, (job.queue for job in jobs))
-        waiting = explain_all(jobs, scene, line.places, now, actor.only_of)
+        needs = dependencies_of(session, [job.id for job in jobs if waits_for_others(job)])
+        waiting = explain_all(jobs, scene, line.places, needs, now, actor.only_of)
         cleanup = last_cleanup(session)
         return QueueSummary(
             counts=ShownCounts.model_validate(counted),
@@ -172,7 +161,7 @@ def show_queue(
             jobs=[JobInQueue(job=ShownJob.of(job), waiting=waiting.get(job.id)) for job in jobs],
             jobs_total=counted.running + counted.pending + counted.scheduled,
             names=_names(session, waiting.values()),
-            last_cleanup=ShownCleanup.model_validate(cleanup) if cleanup else None,
+            last_cleanup=ShownCleanup.of(cleanup),
             alerts=_alerts(session, actor),
         )
 

@@ -8,7 +8,14 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from casemill.access.audit import audited
-from casemill.monitoring.schedules import Schedule, schedules, set_schedule, start_run
+from casemill.monitoring.schedules import (
+    Schedule,
+    schedules,
+    set_schedule,
+    start_run,
+    start_scheduled_run,
+)
+from casemill.operations.job_dependencies import MOST_AFTER, After
 from casemill.web.deps import Admin, GivenWorkspace, Operator, Viewer
 
 router = APIRouter(tags=["schedules"])
@@ -30,6 +37,7 @@ class ShownSchedule(BaseModel):
     timezone: str
     active: bool
     next_runs: list[datetime] = Field(description="Those that are planned already.")
+    parameters: dict[str, Any] = Field(description="What it starts its deployment with.")
 
     @classmethod
     def of(cls, schedule: Schedule) -> Self:
@@ -43,6 +51,9 @@ class ScheduleList(BaseModel):
 class NewRun(BaseModel):
     parameters: dict[str, Any] = Field(
         default={}, description="Those of the flow; what is left out is as the deployment says."
+    )
+    after: list[After] = Field(
+        default=[], max_length=MOST_AFTER, description="Jobs that have to end before it begins."
     )
 
 
@@ -73,6 +84,15 @@ def resume_schedule(schedule_id: ScheduleId, actor: Admin, workspace: GivenWorks
     return ShownSchedule.of(schedule)
 
 
+@router.post("/schedules/{id}/runs", status_code=202)
+def run_schedule(schedule_id: ScheduleId, actor: Operator, workspace: GivenWorkspace) -> StartedRun:
+    """What it starts, now, in one's own queue. What cleans up, or writes to people, only admins start."""
+    with audited(workspace.database, actor, "schedule.run", f"schedule:{schedule_id}") as detail:
+        job_id = start_scheduled_run(workspace, actor, schedule_id)
+        detail["job_id"] = str(job_id)
+    return StartedRun(job_id=job_id)
+
+
 @router.post("/deployments/{name:path}/runs", status_code=202)
 def run_deployment(
     name: Annotated[
@@ -87,8 +107,13 @@ def run_deployment(
     actor: Operator,
     workspace: GivenWorkspace,
 ) -> StartedRun:
-    """A job of it now, in one's own queue. What cleans up, or writes to people, only admins start."""
+    """A job of it in one's own queue, now or once other jobs have ended.
+
+    What cleans up, or writes to people, only admins start.
+    """
     with audited(workspace.database, actor, "deployment.run", f"deployment:{name}") as detail:
-        job_id = start_run(workspace, actor, name, given.parameters)
+        if given.after:
+            detail["after"] = [str(one) for one in given.after]
+        job_id = start_run(workspace, actor, name, given.parameters, given.after)
         detail["job_id"] = str(job_id)
     return StartedRun(job_id=job_id)

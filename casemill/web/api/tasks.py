@@ -103,9 +103,9 @@ def list_task_names(_actor: Viewer, workspace: GivenWorkspace, period: GivenPeri
     return TaskNames(period=period, names=[TaskName(name=name, count=tally.total) for name, tally in found])
 
 
-@router.get("/tasks/{attempt_id}")
+@router.get("/tasks/{id}")
 def show_task(
-    attempt_id: Annotated[int, Path(ge=1, le=2**31 - 1)], actor: Viewer, workspace: GivenWorkspace
+    attempt_id: Annotated[int, Path(alias="id", ge=1, le=2**31 - 1)], actor: Viewer, workspace: GivenWorkspace
 ) -> TaskDetail:
     """All that is known of an attempt, with its result or its error and traceback."""
     with workspace.database.read() as session:

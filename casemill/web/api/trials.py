@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from casemill.access.audit import audited
@@ -15,6 +15,8 @@ from casemill.operations import trials
 from casemill.web.deps import Admin, GivenWorkspace
 
 router = APIRouter(tags=["trials"])
+
+UserId = Annotated[UUID, Path(alias="id")]
 
 
 class GivenTrial(BaseModel):
@@ -71,8 +73,8 @@ def list_trials(
     return ShownTrials(trials=shown, total=total, page=page, pages=-(-total // per_page))
 
 
-@router.put("/users/{user_id}/trial")
-def give_trial(user_id: UUID, given: GivenTrial, actor: Admin, workspace: GivenWorkspace) -> ShownTrial:
+@router.put("/users/{id}/trial")
+def give_trial(user_id: UserId, given: GivenTrial, actor: Admin, workspace: GivenWorkspace) -> ShownTrial:
     """Gives the user this trial, in place of one they may have.
 
     The user is reminded of its end on the configured days before it, and told when it has ended.
@@ -86,8 +88,8 @@ def give_trial(user_id: UUID, given: GivenTrial, actor: Admin, workspace: GivenW
             return ShownTrial.of(trial, trials.user_name(session, user_id))
 
 
-@router.post("/users/{user_id}/trial/conversion")
-def convert_trial(user_id: UUID, actor: Admin, workspace: GivenWorkspace) -> ShownTrial:
+@router.post("/users/{id}/trial/conversion")
+def convert_trial(user_id: UserId, actor: Admin, workspace: GivenWorkspace) -> ShownTrial:
     """The user has taken the plan: no more reminders, and no end."""
     with (
         audited(workspace.database, actor, "trial.convert", f"user:{user_id}"),
@@ -97,8 +99,8 @@ def convert_trial(user_id: UUID, actor: Admin, workspace: GivenWorkspace) -> Sho
         return ShownTrial.of(trial, trials.user_name(session, user_id))
 
 
-@router.delete("/users/{user_id}/trial", status_code=HTTPStatus.NO_CONTENT)
-def delete_trial(user_id: UUID, actor: Admin, workspace: GivenWorkspace) -> None:
+@router.delete("/users/{id}/trial", status_code=HTTPStatus.NO_CONTENT)
+def delete_trial(user_id: UserId, actor: Admin, workspace: GivenWorkspace) -> None:
     """Takes the trial away without a word to the user."""
     with (
         audited(workspace.database, actor, "trial.delete", f"user:{user_id}"),

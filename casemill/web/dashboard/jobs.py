@@ -145,7 +145,7 @@ def show_jobs(
     sort: JobSort = JobSort.NEWEST,
     page: PageNumber = 1,
 ) -> HTMLResponse:
-    """The days of the filter are those of the time zone `tz`. Asked for scheduled ones, it shows planned ones."""
+    """Days are those of the time zone `tz`. Who asks for scheduled jobs is shown planned ones too."""
     wanted = BulkFilter(
         status=list(dict.fromkeys(status)),
         type=list(dict.fromkeys(type)),
