@@ -1,0 +1,83 @@
+"""What we need of Prefect and it does not offer: all of it, with the reason beside it.
+
+tests/worker/test_private.py fails when Prefect changes one of these.
+"""
+
+import logging
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from prefect import Flow
+from prefect._internal.control_listener import configure_from_env
+from prefect._internal.metrics import (
+    RunMetrics,  # pyright: ignore[reportUnknownVariableType]  # its flow's result is of no type
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.engine import _drive_run_flow_result  # pyright: ignore[reportPrivateUsage]  # see drive
+from prefect.events import Event
+from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
+from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
+
+if TYPE_CHECKING:
+    _Worker = BaseWorker[Any, Any, Any]
+else:
+    _Worker = object
+
+__all__ = ["ControlChannel", "ControlSignalStatus", "PrefectsSubmission", "drive", "listen_for_intents"]
+
+# ControlChannel: a run's engine takes a SIGTERM for a crash unless it was told over this channel what it is
+# for, and tells over it that it has reported how the run ended: the status of its process then means nothing.
+
+
+def listen_for_intents() -> None:
+    """The other end of the control channel, in the run's process. As `python -m prefect.engine` begins."""
+    configure_from_env()
+
+
+def drive(flow: Flow[..., Any], flow_run: FlowRun, result: object) -> None:
+    """Runs what `run_flow` may have returned unrun: generators, coroutines. As `python -m prefect.engine`."""
+    with RunMetrics(flow_run, flow):
+        _drive_run_flow_result(flow, result)
+
+
+class PrefectsSubmission(_Worker):
+    """Puts our way of submitting a run in the place of Prefect's, and says what it would have said.
+
+    Prefect's asks the server seven times for each run, calls a run crashed when an answer that does not matter
+    is missing, and cannot be told to wait for a server that restarts.
+    """
+
+    @abstractmethod
+    async def see_through(self, flow_run: FlowRun) -> None:
+        """From the moment that Prefect named the run until its process is gone."""
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        try:
+            await self.see_through(flow_run)
+        except Exception:  # the edge of one run: it must not end the worker, and with it all others
+            self.get_flow_run_logger(flow_run).exception("The run could not be seen to its end")
+        finally:
+            self._release_limit_slot(flow_run.id)
+            self._submitting_flow_run_ids.discard(flow_run.id)
+
+    def in_hand(self) -> set[UUID]:
+        return set(self._submitting_flow_run_ids)
+
+    def slots(self) -> tuple[int, int | None]:
+        """Taken, and all there are on this worker."""
+        return len(self._submitting_flow_run_ids), self._limit
+
+    def tell_submitted(self, configuration: BaseJobConfiguration) -> Event | None:
+        return self._emit_flow_run_submitted_event(configuration)
+
+    def tell_executed(
+        self, result: BaseWorkerResult, configuration: BaseJobConfiguration, submitted: Event | None
+    ) -> None:
+        self._emit_flow_run_executed_event(result, configuration, submitted)
+
+    def worker_resource(self) -> dict[str, str]:
+        return self._event_resource()
+
+    def log(self) -> logging.Logger | logging.LoggerAdapter[Any]:
+        return self._logger
