@@ -31,7 +31,7 @@ def cause_of(ended: Ended, asked_to_end: bool = False) -> str:
     if ended.group_kills:
         return f"Out of memory: the kernel killed its process ({name}); {had}"
     if ended.host_kills:
-        return f"Probably out of memory: the kernel killed some on this host, and its process ended by {name}; {had}"
+        return f"Probably out of memory: the kernel killed some here, and its process ended by {name}; {had}"
     return f"Its process was killed from outside ({name}); {had}"
 
 
@@ -42,7 +42,7 @@ def _signal_name(number: int) -> str:
 
 
 def _group_file() -> Path:
-    """Where the kernel counts for ours, in either version of control groups; elsewhere there is no such file."""
+    """Where the kernel counts for ours, in either version of control groups; elsewhere there is none."""
     with suppress(OSError):
         groups = [line.split(":", 2) for line in _OWN_GROUP.read_text().splitlines()]
         for _, controllers, path in groups:

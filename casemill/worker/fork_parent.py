@@ -31,6 +31,7 @@ _AT_ONCE = 1 << 20
 class _Child:
     number: int
     pid: int
+    ear: int
     kills: tuple[int | None, int | None]
     ends_with_group: bool = False
 
@@ -44,6 +45,8 @@ class ForkParent:
         self._children: list[_Child] = []
         self._drained = False
         self._unread = b""
+        self.told = -1
+        """In a forked process, where the worker's words for its run come from."""
 
     def serve(self) -> Order | None:
         """Returns the order in the process that was forked for it, None in the parent when all is over."""
@@ -83,6 +86,8 @@ class ForkParent:
                     return order
             elif kind == "signal":
                 self._signal(**content)
+            elif kind == "tell":
+                self._tell(**content)
             elif kind == "check":
                 self._say("fresh", not self._files.changed())
             elif kind == "drain":
@@ -97,13 +102,18 @@ class ForkParent:
         parent, kills = os.getpid(), memory_kills()
         sys.stdout.flush()
         sys.stderr.flush()
+        self.told, ear = os.pipe()
         pid = os.fork()
         if pid == 0:
             die_with_parent(parent)
             os.setsid()
             be_of_run(order.flow_run_id)
+            for one in (ear, *(child.ear for child in self._children)):
+                os.close(one)
             return True
-        self._children.append(_Child(order.number, pid, kills))
+        os.close(self.told)
+        os.set_blocking(ear, False)
+        self._children.append(_Child(order.number, pid, ear, kills))
         self._say("started", {"number": order.number, "pid": pid})
         return False
 
@@ -114,6 +124,12 @@ class ForkParent:
                 child.ends_with_group = True
                 _signal_group(child.pid, signum)
 
+    def _tell(self, number: int, words: str) -> None:
+        for child in self._children:
+            if child.number == number:
+                with suppress(OSError):  # it does not listen, or not any more
+                    os.write(child.ear, words.encode() + b"\n")
+
     def _reap(self) -> None:
         for child in list(self._children):
             if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -123,6 +139,7 @@ class ForkParent:
             if child.ends_with_group or (seen and seen.si_code != os.CLD_EXITED):
                 _signal_group(child.pid, signal.SIGKILL)
             _, status, use = os.wait4(child.pid, 0)
+            os.close(child.ear)
             self._children.remove(child)
             kills = [
                 None if now is None or then is None else now - then
@@ -169,9 +186,10 @@ def main() -> int:
     channel.sendall(write_line("warm", asdict(Warm(os.getpid(), threads))))
     gc.collect()
     gc.freeze()  # what is here now stays: a forked process need not copy it to look through it
-    order = ForkParent(channel, CodeFiles.of_this_process(flows.paths())).serve()
+    parent = ForkParent(channel, CodeFiles.of_this_process(flows.paths()))
+    order = parent.serve()
     channel.close()
-    return 0 if order is None else run_order(order, flows)
+    return 0 if order is None else run_order(order, flows, parent.told)
 
 
 if __name__ == "__main__":

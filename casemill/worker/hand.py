@@ -4,8 +4,9 @@ import asyncio
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 
 from casemill.worker.private import ControlChannel, ControlSignalStatus
 from casemill.worker.warm_process import Forked, ParentGone, WarmProcess
@@ -23,6 +24,7 @@ class Hand:
     is_let_go: bool = False
     warm: WarmProcess | None = None
     forked: Forked | None = None
+    suspended: State[Any] | None = None
 
     async def cancel(self, control: ControlChannel) -> None:
         """Ends the process, if the run has not come to its end already. Returns when it is gone.
@@ -33,6 +35,12 @@ class Hand:
             return
         self.is_cancelled = True
         await self._end(GRACE_SECONDS)
+
+    async def suspend(self, state: State[Any]) -> None:
+        """Takes effect where the flow comes to its next step. What has no process yet is told when it has."""
+        self.suspended = state
+        if self.warm is not None and self.forked is not None:
+            await self.warm.tell(self.forked, state.model_dump_json())
 
     async def let_go(self, control: ControlChannel, seconds: float) -> None:
         """Ends the process without a word to Prefect: who looks after lost runs brings it back."""

@@ -4,15 +4,20 @@ tests/worker/test_private.py fails when Prefect changes one of these.
 """
 
 import logging
+import ssl
 from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect import Flow
+from prefect import Flow, flow_engine
 from prefect._internal.control_listener import configure_from_env
 from prefect._internal.metrics import (
     RunMetrics,  # pyright: ignore[reportUnknownVariableType]  # its flow's result is of no type
 )
+from prefect.client import orchestration
 from prefect.client.schemas.objects import FlowRun
 from prefect.engine import _drive_run_flow_result  # pyright: ignore[reportPrivateUsage]  # see drive
 from prefect.events import Event
@@ -24,7 +29,14 @@ if TYPE_CHECKING:
 else:
     _Worker = object
 
-__all__ = ["ControlChannel", "ControlSignalStatus", "PrefectsSubmission", "drive", "listen_for_intents"]
+__all__ = [
+    "ControlChannel",
+    "ControlSignalStatus",
+    "PrefectsSubmission",
+    "drive",
+    "lighten",
+    "listen_for_intents",
+]
 
 # ControlChannel: a run's engine takes a SIGTERM for a crash unless it was told over this channel what it is
 # for, and tells over it that it has reported how the run ended: the status of its process then means nothing.
@@ -41,11 +53,32 @@ def drive(flow: Flow[..., Any], flow_run: FlowRun, result: object) -> None:
         _drive_run_flow_result(flow, result)
 
 
+def lighten(hear_suspension: Callable[..., AbstractContextManager[None]]) -> None:
+    """Takes from the engine in this process what costs every run much and gives it nothing here.
+
+    It waits up to a second for the thread that sends heartbeats to wake up and end; the process ends it too.
+    It listens for suspension over a connection of its own, for which the server has to sort all events.
+    It reads all certificates for each of its clients, of which there are half a dozen, also for plain http.
+    """
+    flow_engine._send_heartbeats = partial(flow_engine._send_heartbeats, join_on_exit=False)  # pyright: ignore[reportPrivateUsage]
+    flow_engine.observe_flow_run_suspension = hear_suspension
+    vars(orchestration)["ssl"] = _OneContext()
+
+
+class _OneContext:
+    """The module `ssl`, but for contexts, of which one is made for each set of arguments."""
+
+    create_default_context = staticmethod(cache(ssl.create_default_context))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ssl, name)
+
+
 class PrefectsSubmission(_Worker):
     """Puts our way of submitting a run in the place of Prefect's, and says what it would have said.
 
-    Prefect's asks the server seven times for each run, calls a run crashed when an answer that does not matter
-    is missing, and cannot be told to wait for a server that restarts.
+    Prefect's asks the server seven times for each run, calls a run crashed when an answer is missing that
+    does not matter, and cannot be told to wait for a server that restarts.
     """
 
     @abstractmethod

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from prefect.context import refresh_global_settings_context
 from prefect.logging.configuration import setup_logging
@@ -11,6 +12,8 @@ from prefect.logging.configuration import setup_logging
 from casemill.worker.engine import run_flow_run, run_hooks
 from casemill.worker.flow_files import FlowFiles
 from casemill.worker.orders import Order
+from casemill.worker.private import lighten
+from casemill.worker.suspension import hear_suspension
 
 _FOR_THE_INTERPRETER = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "DYLD_")
 """Read when a program starts, so a forked process cannot honour another value."""
@@ -18,8 +21,8 @@ _FOR_THE_INTERPRETER = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "DYLD_")
 _OWN = "PREFECT__"  # what Prefect hands to one run, no setting
 
 
-def run_order(order: Order, flows: FlowFiles) -> int:
-    """The status to exit with."""
+def run_order(order: Order, flows: FlowFiles, told: int) -> int:
+    """The status to exit with. `told` is where the worker's words come from."""
     before = dict(os.environ)
     if order.quiet:
         _say_nothing()
@@ -34,6 +37,7 @@ def run_order(order: Order, flows: FlowFiles) -> int:
     flow = flows.get(order.entrypoint)
     if order.hook is not None:
         return run_hooks(order, flow)
+    lighten(partial(hear_suspension, told))
     return run_flow_run(order, flow)
 
 

@@ -1,11 +1,13 @@
-"""Prefect's events that a worker acts on at once: runs that are due or to be cancelled, slots that are free."""
+"""Prefect's events that a worker acts on at once: runs are due or to be cancelled, places are free."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
+from prefect.client.schemas.objects import State, StateType
 from prefect.events import Event
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
@@ -14,8 +16,9 @@ logger = logging.getLogger(__name__)
 
 _RUN = "prefect.flow-run."
 _CANCELLING = f"{_RUN}Cancelling"
+_SUSPENDED = f"{_RUN}Suspended"
 _DUE = ("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Resuming")
-_OVER = ("Completed", "Failed", "Crashed", "Cancelled", "Suspended", "Paused", "TimedOut")
+_OVER = ("Completed", "Failed", "Crashed", "Cancelled", "Paused", "TimedOut")
 _QUEUES = (
     "prefect.work-pool.ready",
     "prefect.work-queue.ready",
@@ -28,9 +31,15 @@ _WAITS = (0.5, 1, 2, 5, 10, 30)  # seconds
 class Wakeups:
     """Calls back for each event. Connects again whenever the connection is lost."""
 
-    def __init__(self, on_due: Callable[[], None], on_cancelling: Callable[[UUID], None]) -> None:
+    def __init__(
+        self,
+        on_due: Callable[[], None],
+        on_cancelling: Callable[[UUID], None],
+        on_suspended: Callable[[UUID, State[Any]], None],
+    ) -> None:
         self._on_due = on_due
         self._on_cancelling = on_cancelling
+        self._on_suspended = on_suspended
         self.is_listening = False
 
     async def run(self) -> None:
@@ -47,7 +56,7 @@ class Wakeups:
             await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
 
     async def _listen(self) -> None:
-        names = [_CANCELLING, *(f"{_RUN}{name}" for name in (*_DUE, *_OVER)), *_QUEUES]
+        names = [_CANCELLING, _SUSPENDED, *(f"{_RUN}{name}" for name in (*_DUE, *_OVER)), *_QUEUES]
         wanted = EventFilter(event=EventNameFilter(name=names))
         async with get_events_subscriber(wanted, reconnection_attempts=0) as subscriber:
             self.is_listening = True
@@ -56,8 +65,18 @@ class Wakeups:
                 self._hear(event)
 
     def _hear(self, event: Event) -> None:
-        if event.event != _CANCELLING:
+        if event.event not in (_CANCELLING, _SUSPENDED):
             self._on_due()
             return
         with suppress(ValueError):  # anybody may emit events
-            self._on_cancelling(UUID((event.resource.id or "").removeprefix(_RUN)))
+            run_id = UUID((event.resource.id or "").removeprefix(_RUN))
+            if event.event == _CANCELLING:
+                self._on_cancelling(run_id)
+            else:
+                # The event of a state has its id
+                self._on_suspended(
+                    run_id,
+                    State[Any](
+                        id=event.id, type=StateType.PAUSED, name="Suspended", timestamp=event.occurred
+                    ),
+                )

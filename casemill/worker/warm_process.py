@@ -122,6 +122,11 @@ class WarmProcess:
         with suppress(ParentGone):
             await self._send(write_line("signal", {"number": forked.number, "signum": signum}))
 
+    async def tell(self, forked: Forked, words: str) -> None:
+        """A line for the process of a run; one that does not listen does not hear it."""
+        with suppress(ParentGone):
+            await self._send(write_line("tell", {"number": forked.number, "words": words}))
+
     async def is_fresh(self) -> bool:
         """Whether it is there, and its code is what the files say."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -54,7 +54,7 @@ _KNOWN_SECONDS = 5.0
 _GATHER_SECONDS = 0.02  # events come in bursts
 _POLL_SECONDS = 5.0  # while events are heard; otherwise as often as Prefect's setting says
 _REFRESH_SECONDS = 2.0
-_LOOK_FOR_CANCELLED_SECONDS = 10.0
+_LOOK_FOR_ASKED_SECONDS = 10.0
 _LET_GO_SECONDS = 2.0
 _HOOK_SECONDS = 60.0
 
@@ -91,7 +91,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
         self._asked_at = float("-inf")
         self._control = await self._open.enter_async_context(ControlChannel())
         self._warm = await self._open.enter_async_context(WarmProcesses(_environment))
-        self._wakeups = Wakeups(self._due.set, self._cancel)
+        self._wakeups = Wakeups(self._due.set, self._cancel, self._suspend)
         self._tasks: set[asyncio.Task[None]] = set()
         await super().setup()
         self._states = RunStates(self.client, self.name)
@@ -103,7 +103,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             self._wakeups.run(),
             self._ask_when_due(),
             self._keep_warm(),
-            self._look_for_cancelled(),
+            self._look_for_asked(),
         ):
             self._begin(service)
 
@@ -146,6 +146,8 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
                     task_status.started(hand.forked.pid)
                 if hand.is_cancelled:
                     self._begin(hand.cancel(self._control))
+                if hand.suspended is not None:
+                    await hand.suspend(hand.suspended)
                 return await self._result(hand)
             finally:
                 self._control.unregister(flow_run.id)
@@ -301,25 +303,33 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
                 self.log().exception("No process to fork from could be started")
             await asyncio.sleep(_REFRESH_SECONDS)
 
-    async def _look_for_cancelled(self) -> None:
+    async def _look_for_asked(self) -> None:
         """Where events are not heard, or one was lost."""
         while True:
-            await asyncio.sleep(_LOOK_FOR_CANCELLED_SECONDS)
+            await asyncio.sleep(_LOOK_FOR_ASKED_SECONDS)
             asked = [id for id, hand in self._hands.items() if not hand.is_cancelled]
             if not asked:
                 continue
-            wanted = FlowRunFilter(
-                id=FlowRunFilterId(any_=asked),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING])),
-            )
+            types = FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.PAUSED])
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=asked), state=FlowRunFilterState(type=types))
             with suppress(httpx.HTTPError):
                 for run in await self.client.read_flow_runs(flow_run_filter=wanted):
-                    self._cancel(run.id)
+                    if run.state_type == StateType.CANCELLING:
+                        self._cancel(run.id)
+                    elif run.state is not None and run.state.name == "Suspended":
+                        self._suspend(run.id, run.state)
 
     def _cancel(self, run_id: UUID) -> None:
         hand = self._hands.get(run_id)
         if hand is not None and not hand.is_cancelled:
             self._begin(hand.cancel(self._control))
+
+    def _suspend(self, run_id: UUID, state: State[Any]) -> None:
+        """Not by what was heard late, of a suspension that the run was resumed from."""
+        hand = self._hands.get(run_id)
+        began = hand.run.state.timestamp if hand is not None and hand.run.state is not None else None
+        if hand is not None and (began is None or state.timestamp > began):
+            self._begin(hand.suspend(state))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
