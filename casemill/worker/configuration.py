@@ -31,6 +31,8 @@ class WarmConfiguration(BaseJobConfiguration):
     working_dir: Path | None = Field(default=None)
 
     _own_command: bool = PrivateAttr(default=False)
+    _flow: Flow | None = PrivateAttr(default=None)
+    _deployment: DeploymentResponse | None = PrivateAttr(default=None)
 
     def prepare_for_flow_run(
         self,
@@ -42,8 +44,17 @@ class WarmConfiguration(BaseJobConfiguration):
         worker_id: UUID | None = None,
     ) -> None:
         self._own_command = self.command is not None
+        self._flow, self._deployment = flow, deployment
         super().prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id=worker_id)
         self.env = {**os.environ, **self.env}
+
+    @property
+    def flow(self) -> Flow | None:
+        return self._flow
+
+    @property
+    def deployment(self) -> DeploymentResponse | None:
+        return self._deployment
 
     @property
     def own_command(self) -> str | None:

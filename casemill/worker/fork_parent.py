@@ -21,7 +21,7 @@ from casemill.worker.code_files import CodeFiles
 from casemill.worker.deaths import memory_kills
 from casemill.worker.family import be_of_run, die_with_parent
 from casemill.worker.flow_files import FlowFiles
-from casemill.worker.orders import Ended, Order, Warm, read_line, write_line
+from casemill.worker.orders import Ended, Order, Warm, read_line, read_order, write_line
 from casemill.worker.run_order import run_order
 
 _AT_ONCE = 1 << 20
@@ -81,7 +81,7 @@ class ForkParent:
         for line in lines:
             kind, content = read_line(line)
             if kind == "fork":
-                order = Order(**content)
+                order = read_order(content)
                 if self._fork(order):
                     return order
             elif kind == "signal":

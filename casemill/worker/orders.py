@@ -1,7 +1,7 @@
 """What a worker and its fork parent say to each other: one JSON document a line."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 FLOW_RUN_ID = "PREFECT__FLOW_RUN_ID"
@@ -9,6 +9,17 @@ FLOW_RUN_ID = "PREFECT__FLOW_RUN_ID"
 
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 """Its value in a fork parent, as long as those that are written over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What Prefect's events name beside a run. It is known by `key`: its id, of a pool its name."""
+
+    kind: str
+    key: str
+    id: str
+    name: str
+    tags: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class Order:
     hook: str | None = None
     state: str | None = None
     quiet: bool = False
+    related: list[Named] = field(default_factory=list[Named])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,11 @@ def write_line(kind: str, content: Any = None) -> bytes:
 def read_line(line: bytes) -> tuple[str, Any]:
     kind, content = json.loads(line)
     return kind, content
+
+
+def read_order(content: dict[str, Any]) -> Order:
+    related = [Named(**named) for named in content.pop("related")]
+    return Order(**content, related=related)
 
 
 def order_line(order: Order) -> bytes:

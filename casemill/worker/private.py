@@ -6,10 +6,11 @@ tests/worker/test_private.py fails when Prefect changes one of these.
 import logging
 import ssl
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from prefect import Flow, flow_engine
@@ -21,8 +22,12 @@ from prefect.client import orchestration
 from prefect.client.schemas.objects import FlowRun
 from prefect.engine import _drive_run_flow_result  # pyright: ignore[reportPrivateUsage]  # see drive
 from prefect.events import Event
+from prefect.events.related import RESOURCE_CACHE
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
+
+from casemill.models.columns import utc_now
+from casemill.worker.orders import Named
 
 if TYPE_CHECKING:
     _Worker = BaseWorker[Any, Any, Any]
@@ -36,6 +41,7 @@ __all__ = [
     "drive",
     "lighten",
     "listen_for_intents",
+    "remember",
 ]
 
 # ControlChannel: a run's engine takes a SIGTERM for a crash unless it was told over this channel what it is
@@ -60,15 +66,27 @@ def lighten(hear_suspension: Callable[..., AbstractContextManager[None]]) -> Non
     It listens for suspension over a connection of its own, for which the server has to sort all events.
     It reads all certificates for each of its clients, of which there are half a dozen, also for plain http.
     """
-    flow_engine._send_heartbeats = partial(flow_engine._send_heartbeats, join_on_exit=False)  # pyright: ignore[reportPrivateUsage]
-    flow_engine.observe_flow_run_suspension = hear_suspension
-    vars(orchestration)["ssl"] = _OneContext()
+    beat = flow_engine._send_heartbeats  # pyright: ignore[reportPrivateUsage]
+    for module, name, ours in (
+        (flow_engine, "_send_heartbeats", partial(beat, join_on_exit=False)),
+        (flow_engine, "observe_flow_run_suspension", hear_suspension),
+        (orchestration, "ssl", _OneContext()),
+    ):
+        setattr(module, name, ours)
+
+
+def remember(related: Sequence[Named]) -> None:
+    """What every event of the run names beside the run, and each process would ask the server for."""
+    cache = cast(dict[str, Any], RESOURCE_CACHE)
+    for thing in related:
+        known = SimpleNamespace(id=thing.id, name=thing.name, tags=thing.tags)
+        cache[f"{thing.kind}.{thing.key}"] = ({"kind": thing.kind, "object": known}, utc_now())
 
 
 class _OneContext:
     """The module `ssl`, but for contexts, of which one is made for each set of arguments."""
 
-    create_default_context = staticmethod(cache(ssl.create_default_context))
+    create_default_context = staticmethod(lru_cache(8)(ssl.create_default_context))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ssl, name)

@@ -12,7 +12,7 @@ from prefect.logging.configuration import setup_logging
 from casemill.worker.engine import run_flow_run, run_hooks
 from casemill.worker.flow_files import FlowFiles
 from casemill.worker.orders import Order
-from casemill.worker.private import lighten
+from casemill.worker.private import lighten, remember
 from casemill.worker.suspension import hear_suspension
 
 _FOR_THE_INTERPRETER = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "DYLD_")
@@ -37,6 +37,7 @@ def run_order(order: Order, flows: FlowFiles, told: int) -> int:
     flow = flows.get(order.entrypoint)
     if order.hook is not None:
         return run_hooks(order, flow)
+    remember(order.related)
     lighten(partial(hear_suspension, told))
     return run_flow_run(order, flow)
 

@@ -42,7 +42,7 @@ from casemill.worker.family import forking_is_sound
 from casemill.worker.hand import Hand
 from casemill.worker.health import tell_health
 from casemill.worker.known import Known
-from casemill.worker.orders import Order
+from casemill.worker.orders import Named, Order
 from casemill.worker.patience import patiently
 from casemill.worker.private import ControlChannel, PrefectsSubmission
 from casemill.worker.run_states import RunStates
@@ -264,7 +264,20 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             entrypoint=place.entrypoint,
             command=command_from_string(command) if command else None,
             quiet=not configuration.stream_output,
+            related=self._related(run, configuration),
         )
+
+    def _related(self, run: FlowRun, configuration: WarmConfiguration) -> list[Named]:
+        named = [
+            Named(kind, str(thing.id), str(thing.id), thing.name, list(thing.tags))
+            for kind, thing in (("flow", configuration.flow), ("deployment", configuration.deployment))
+            if thing is not None
+        ]
+        if run.work_queue_id is not None and run.work_queue_name is not None:
+            queue = str(run.work_queue_id)
+            named.append(Named("work-queue", queue, queue, run.work_queue_name))
+        pool = self.work_pool
+        return [*named, Named("work-pool", pool.name, str(pool.id), pool.name)]
 
     def _labels(self) -> dict[str, Any]:
         return {
