@@ -1,12 +1,12 @@
-"""How soon jobs start and how many get done: Prefect's process worker, the warm worker, and RQ for comparison.
+"""How soon jobs start and how many get done: with Prefect's process worker, the warm worker, and RQ.
 
     python benchmarks/job_start.py                          (all of it: about ten minutes on two slow cores)
     python benchmarks/job_start.py --runs 20 --only warm sqlite
     python benchmarks/job_start.py --burst 200 --kills 2    (that a burst on `casemill up` loses nothing)
 
-Each database has one Prefect server, which both workers are measured on in turn. RQ is measured where the program
-redis-server is found: it is installed with its client (both under BSD and MIT licences) into a folder that is
-deleted afterwards, and is no dependency of ours. PostgreSQL is measured where its server programs are found.
+Each database has one Prefect server, which both workers are measured on in turn. PostgreSQL is measured where
+its server programs are found, RQ where the program redis-server is: RQ (BSD licence) and its client for Redis
+(MIT) are installed into a folder that is deleted afterwards; they are no dependency of ours.
 """
 
 import argparse
@@ -53,7 +53,7 @@ PATIENCE = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds from created to started, one at a time; runs a second of all at once; CPU seconds of the server.
+    """Seconds from created to started, one at a time; runs a second, all at once; CPU seconds of the server.
 
     memory_mib is what one run has of its own, pages that it shares with others counted in part.
     """
