@@ -1,5 +1,6 @@
 """The files of code that a process has in memory, and whether they are still what it read."""
 
+import hashlib
 import sys
 import sysconfig
 from collections.abc import Iterable
@@ -31,6 +32,14 @@ class CodeFiles:
 
     def changed(self) -> bool:
         return any(_look(path) != seen for path, seen in self._seen.items())
+
+
+def own_code() -> str:
+    """Stands for the worker's own code as it is on disk; another version of it is not understood."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 _INSTALLED = tuple(

@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from casemill.worker.code_files import CodeFiles
+from casemill.worker.code_files import CodeFiles, own_code
 from casemill.worker.deaths import memory_kills
 from casemill.worker.family import be_of_run, die_with_parent
 from casemill.worker.flow_files import FlowFiles
 from casemill.worker.orders import Ended, Order, Warm, read_line, read_order, write_line
+from casemill.worker.private import read_certificates
 from casemill.worker.run_order import run_order
 
 _AT_ONCE = 1 << 20
@@ -183,7 +184,8 @@ def main() -> int:
     for entrypoint in plan["entrypoints"]:
         flows.load(entrypoint)
         threads[entrypoint] = _threads()
-    channel.sendall(write_line("warm", asdict(Warm(os.getpid(), threads))))
+    read_certificates()
+    channel.sendall(write_line("warm", asdict(Warm(os.getpid(), threads, own_code()))))
     gc.collect()
     gc.freeze()  # what is here now stays: a forked process need not copy it to look through it
     parent = ForkParent(channel, CodeFiles.of_this_process(flows.paths()))

@@ -60,10 +60,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """What a fork parent says when it is ready: how many threads it had after each flow it was to load."""
+    """What a fork parent says when it is ready.
+
+    How many threads it had after each flow it was to load, and which code of ours it runs.
+    """
 
     pid: int
     threads: dict[str, int]
+    code: str
 
 
 def write_line(kind: str, content: Any = None) -> bytes:

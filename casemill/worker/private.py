@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+import certifi
 from prefect import Flow, flow_engine
 from prefect._internal.control_listener import configure_from_env
 from prefect._internal.metrics import (
@@ -24,6 +25,7 @@ from prefect.engine import _drive_run_flow_result  # pyright: ignore[reportPriva
 from prefect.events import Event
 from prefect.events.related import RESOURCE_CACHE
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
+from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from casemill.models.columns import utc_now
@@ -41,6 +43,7 @@ __all__ = [
     "drive",
     "lighten",
     "listen_for_intents",
+    "read_certificates",
     "remember",
 ]
 
@@ -83,10 +86,20 @@ def remember(related: Sequence[Named]) -> None:
         cache[f"{thing.kind}.{thing.key}"] = ({"kind": thing.kind, "object": known}, utc_now())
 
 
+def read_certificates() -> None:
+    """Once, for all that are forked from this process."""
+    _OneContext.make()
+
+
 class _OneContext:
     """The module `ssl`, but for contexts, of which one is made for each set of arguments."""
 
     create_default_context = staticmethod(lru_cache(8)(ssl.create_default_context))
+
+    @classmethod
+    def make(cls) -> None:
+        """The one that Prefect's clients ask for, so that who is forked from here has it."""
+        cls.create_default_context(cafile=get_current_settings().api.ssl_cert_file or certifi.where())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ssl, name)

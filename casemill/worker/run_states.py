@@ -1,6 +1,7 @@
 """What the worker tells Prefect of the runs it takes. What decides over a run is told until it is heard."""
 
 import logging
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import Abort, ObjectNotFound
-from prefect.states import Cancelled, Crashed, Submitting
+from prefect.states import Cancelled, Crashed, Scheduled, Submitting
 from prefect.utilities.engine import propose_state
 
 from casemill.worker.patience import patiently
@@ -57,6 +58,12 @@ class RunStates:
                 await patiently(tell, _COSMETIC_SECONDS)
             except (httpx.HTTPError, ObjectNotFound) as error:
                 logger.warning("Run %s goes on, but where it runs is not told: %s", run.id, error)
+
+    async def give_back(self, run: FlowRun) -> None:
+        """Of a run that was taken and not begun: another worker may take it."""
+        state = Scheduled(message="Given back by a worker that has to be started again")
+        with suppress(ObjectNotFound, httpx.HTTPError):
+            await patiently(lambda: self._client.set_flow_run_state(run.id, state, force=True))
 
     async def crashed(self, run: FlowRun, why: str) -> State | None:
         """The state, if it is one: a run that is over by then stays what it is."""

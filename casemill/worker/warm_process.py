@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from casemill.errors import CasemillError
+from casemill.worker.code_files import own_code
 from casemill.worker.orders import FLOW_RUN_ID, NO_RUN, Ended, Order, order_line, read_line, write_line
 
 logger = logging.getLogger(__name__)
 
+_CODE = own_code()
 _START_SECONDS = 120.0
 _END_SECONDS = 2.0
 _LONGEST_LINE = 1 << 24
@@ -21,6 +23,10 @@ _LONGEST_LINE = 1 << 24
 
 class Stale(CasemillError):
     """The code in memory is no longer what the files say: a new fork parent is needed."""
+
+
+class OutOfDate(CasemillError):
+    """The code of the worker itself changed since it was started."""
 
 
 class ParentGone(CasemillError):
@@ -88,7 +94,11 @@ class WarmProcess:
         except BaseException:
             await warm.close()
             raise
-        warm.threads = read_line(line)[1]["threads"]
+        hello = read_line(line)[1]
+        if hello.get("code") != _CODE:
+            await warm.close()
+            raise OutOfDate("The worker's own code changed since it was started; it has to be started again")
+        warm.threads = hello["threads"]
         warm._listening = asyncio.create_task(warm._listen(reader), name="fork-parent")
         return warm
 

@@ -47,7 +47,7 @@ from casemill.worker.patience import patiently
 from casemill.worker.private import ControlChannel, PrefectsSubmission
 from casemill.worker.run_states import RunStates
 from casemill.worker.wakeups import Wakeups
-from casemill.worker.warm_process import ParentGone
+from casemill.worker.warm_process import OutOfDate, ParentGone
 from casemill.worker.warm_processes import WarmProcesses
 
 _KNOWN_SECONDS = 5.0
@@ -89,6 +89,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
         self._due = asyncio.Event()
         self._asking = asyncio.Lock()
         self._asked_at = float("-inf")
+        self._is_ending = False
         self._control = await self._open.enter_async_context(ControlChannel())
         self._warm = await self._open.enter_async_context(WarmProcesses(_environment))
         self._wakeups = Wakeups(self._due.set, self._cancel, self._suspend)
@@ -99,6 +100,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             lambda id: patiently(lambda: self.client.read_deployment(id)), _KNOWN_SECONDS
         )
         self._flows = Known(lambda id: patiently(lambda: self.client.read_flow(id)), _KNOWN_SECONDS)
+        self._queues = Known(lambda id: patiently(lambda: self.client.read_work_queue(id)), _KNOWN_SECONDS)
         for service in (
             self._wakeups.run(),
             self._ask_when_due(),
@@ -140,7 +142,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
         place = await self._place(flow_run)
         with _folder(configuration.working_dir) as folder:
             try:
-                order = self._order(flow_run, configuration, place, folder)
+                order = await self._order(flow_run, configuration, place, folder)
                 hand.warm, hand.forked = await self._warm.fork(place.directory, order)
                 if task_status is not None:
                     task_status.started(hand.forked.pid)
@@ -195,6 +197,9 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
         begun = _Begun(lambda pid: self._begin(self._states.mark(hand.run, pid, self._labels())))
         try:
             result = await self.run(hand.run, configuration, begun)
+        except OutOfDate:
+            await self._states.give_back(hand.run)
+            return
         except Exception as error:  # the edge of one run
             self.get_flow_run_logger(hand.run).exception("The run could not be started")
             await self._states.crashed(hand.run, f"It could not be started: {type(error).__name__}: {error}")
@@ -216,7 +221,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
         """In a process of their own, for they are the flow's code. That they fail changes nothing."""
         place = await self._place(run)
         with _folder(configuration.working_dir) as folder:
-            order = self._order(run, configuration, place, folder)
+            order = await self._order(run, configuration, place, folder)
             order = replace(order, hook=kind, state=state.model_dump_json(), command=None)
             try:
                 warm, forked = await self._warm.fork(place.directory, order)
@@ -250,7 +255,9 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             return CodePlace()
         return place_of(await self._deployments.get(run.deployment_id))
 
-    def _order(self, run: FlowRun, configuration: WarmConfiguration, place: CodePlace, folder: str) -> Order:
+    async def _order(
+        self, run: FlowRun, configuration: WarmConfiguration, place: CodePlace, folder: str
+    ) -> Order:
         self._warm.learn(place)
         port, token = self._control.register(run.id)
         more = {"PREFECT__CONTROL_PORT": str(port), "PREFECT__CONTROL_TOKEN": token}
@@ -264,18 +271,18 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             entrypoint=place.entrypoint,
             command=command_from_string(command) if command else None,
             quiet=not configuration.stream_output,
-            related=self._related(run, configuration),
+            related=await self._related(run, configuration),
         )
 
-    def _related(self, run: FlowRun, configuration: WarmConfiguration) -> list[Named]:
+    async def _related(self, run: FlowRun, configuration: WarmConfiguration) -> list[Named]:
         named = [
             Named(kind, str(thing.id), str(thing.id), thing.name, list(thing.tags))
             for kind, thing in (("flow", configuration.flow), ("deployment", configuration.deployment))
             if thing is not None
         ]
-        if run.work_queue_id is not None and run.work_queue_name is not None:
-            queue = str(run.work_queue_id)
-            named.append(Named("work-queue", queue, queue, run.work_queue_name))
+        if run.work_queue_id is not None:
+            queue = await self._queues.get(run.work_queue_id)
+            named.append(Named("work-queue", str(queue.id), str(queue.id), queue.name))
         pool = self.work_pool
         return [*named, Named("work-pool", pool.name, str(pool.id), pool.name)]
 
@@ -288,6 +295,8 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
         }
 
     async def _ask(self) -> list[FlowRun]:
+        if self._is_ending:
+            return []
         async with self._asking:  # two answers to the same question would overtake each other
             self._asked_at = asyncio.get_running_loop().time()
             return await super().get_and_submit_flow_runs()
@@ -314,6 +323,11 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
                 await self._warm.refresh()
             except ParentGone:
                 self.log().exception("No process to fork from could be started")
+            except OutOfDate as why:
+                self.log().warning("%s: it ends when its runs have ended", why)
+                self._is_ending = True
+            if self._is_ending and not self._hands:
+                os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(_REFRESH_SECONDS)
 
     async def _look_for_asked(self) -> None:
