@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
+from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.flow_runs import suspend_flow_run
 
 from tests.worker.yard import Yard, eventually, new_yard, working
@@ -135,6 +136,13 @@ def test_the_worker_tells_of_the_process_what_prefects_own_tells(yard: Yard) -> 
         lambda: "prefect.worker.name" in yard.read(run.id).labels and yard.read(run.id).labels
     )
     assert labels["prefect.worker.name"] == "warm"
+
+
+def test_the_worker_tells_how_it_is(yard: Yard) -> None:
+    wanted = EventFilter(event=EventNameFilter(name=["casemill.worker.health"]))
+    [event] = eventually(lambda: yard.client.read_events(wanted, limit=1).events)
+    assert event.payload["fork_parents"].keys() == {"warm", "draining", "running", "replaced"}
+    assert 0 < event.payload["memory_used"] <= event.payload["memory_total"]
 
 
 def test_an_interpreters_own_variables_are_honoured_by_starting_one(yard: Yard) -> None:
