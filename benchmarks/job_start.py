@@ -97,20 +97,17 @@ def _options() -> argparse.Namespace:
 
 
 def measure_all(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, Measured]]:
-    def wanted(*names: str) -> bool:
-        of_kind = [set(names) & set(kind) for kind in (("sqlite", "postgresql"), (*WORKERS, "rq"))]
-        asked = [set(options.only) & set(kind) for kind in (("sqlite", "postgresql"), (*WORKERS, "rq"))]
-        return all(not want or not have or want & have for want, have in zip(asked, of_kind, strict=True))
-
-    if wanted("rq"):
+    only = set(options.only)
+    databases = [
+        one for one in ("sqlite", "postgresql") if one in only or not only & {"sqlite", "postgresql"}
+    ]
+    kinds = [kind for kind in WORKERS if kind in only or not only & {*WORKERS, "rq"}]
+    if "rq" in only or not only:
         if shutil.which("redis-server"):
             yield "rq", measure_rq(folder / "rq", options.idle, options.runs)
         else:
             print("rq: not measured, there is no redis-server here", file=sys.stderr)
-    for database in ("sqlite", "postgresql"):
-        kinds = [kind for kind in WORKERS if wanted(database, kind)]
-        if not kinds:
-            continue
+    for database in databases if kinds else ():
         with ExitStack() as stack:
             try:
                 url = stack.enter_context(database_url(database, folder))

@@ -36,6 +36,14 @@ class FlowFiles:
             return False
         return True
 
+    def without_hooks(self) -> list[str]:
+        """Those for which nothing is to be done when a run is cancelled or crashes."""
+        return [
+            entrypoint
+            for entrypoint, flow in self._flows.items()
+            if not flow.on_cancellation_hooks and not flow.on_crashed_hooks
+        ]
+
     def paths(self) -> set[Path]:
         return self._paths
 

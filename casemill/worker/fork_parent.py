@@ -108,7 +108,8 @@ class ForkParent:
         if pid == 0:
             die_with_parent(parent)
             os.setsid()
-            be_of_run(order.flow_run_id)
+            if order.hook is None:  # a hook is run after the run's process, and is not to be taken for it
+                be_of_run(order.flow_run_id)
             for one in (ear, *(child.ear for child in self._children)):
                 os.close(one)
             return True
@@ -185,7 +186,7 @@ def main() -> int:
         flows.load(entrypoint)
         threads[entrypoint] = _threads()
     read_certificates()
-    channel.sendall(write_line("warm", asdict(Warm(os.getpid(), threads, own_code()))))
+    channel.sendall(write_line("warm", asdict(Warm(os.getpid(), threads, flows.without_hooks(), own_code()))))
     gc.collect()
     gc.freeze()  # what is here now stays: a forked process need not copy it to look through it
     parent = ForkParent(channel, CodeFiles.of_this_process(flows.paths()))

@@ -62,11 +62,13 @@ class Ended:
 class Warm:
     """What a fork parent says when it is ready.
 
-    How many threads it had after each flow it was to load, and which code of ours it runs.
+    How many threads it had after each flow it was to load, which of them have no hooks for a bad end, and which
+    code of ours it runs.
     """
 
     pid: int
     threads: dict[str, int]
+    without_hooks: list[str]
     code: str
 
 

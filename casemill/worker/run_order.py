@@ -29,7 +29,7 @@ def run_order(order: Order, flows: FlowFiles, told: int) -> int:
     if order.command is not None:
         os.chdir(order.working_directory)
         os.execvpe(order.command[0], order.command, order.environment)  # noqa: S606  what the deployment says
-    if needs_new_interpreter(before, order.environment):
+    if order.hook is None and needs_new_interpreter(before, order.environment):
         os.chdir(order.working_directory)
         engine = [sys.executable, "-m", "prefect.engine"]
         os.execve(engine[0], engine, order.environment)  # noqa: S606

@@ -54,6 +54,7 @@ class WarmProcess:
         self._checks: list[asyncio.Future[bool]] = []
         self._listening: asyncio.Task[None] | None = None
         self.threads: dict[str, int] = {}
+        self.without_hooks: set[str] = set()
         self.is_gone = False
 
     @classmethod
@@ -98,7 +99,7 @@ class WarmProcess:
         if hello.get("code") != _CODE:
             await warm.close()
             raise OutOfDate("The worker's own code changed since it was started; it has to be started again")
-        warm.threads = hello["threads"]
+        warm.threads, warm.without_hooks = hello["threads"], set(hello["without_hooks"])
         warm._listening = asyncio.create_task(warm._listen(reader), name="fork-parent")
         return warm
 

@@ -209,17 +209,20 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             return
         if hand.is_cancelled:
             if state := await self._states.cancelled(hand.run, "Flow run was cancelled successfully."):
-                await self._run_hooks(hand.run, configuration, "cancellation", state)
+                await self._run_hooks(hand, configuration, "cancellation", state)
         elif result.status_code:
             self.get_flow_run_logger(hand.run).error(result.cause)
             if state := await self._states.crashed(hand.run, result.cause):
-                await self._run_hooks(hand.run, configuration, "crashed", state)
+                await self._run_hooks(hand, configuration, "crashed", state)
 
     async def _run_hooks(
-        self, run: FlowRun, configuration: WarmConfiguration, kind: str, state: State[Any]
+        self, hand: Hand, configuration: WarmConfiguration, kind: str, state: State[Any]
     ) -> None:
         """In a process of their own, for they are the flow's code. That they fail changes nothing."""
+        run = hand.run
         place = await self._place(run)
+        if hand.warm is not None and place.entrypoint in hand.warm.without_hooks:
+            return
         with _folder(configuration.working_dir) as folder:
             order = await self._order(run, configuration, place, folder)
             order = replace(order, hook=kind, state=state.model_dump_json(), command=None)
