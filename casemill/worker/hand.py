@@ -4,6 +4,7 @@ import asyncio
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun, State
@@ -25,6 +26,10 @@ class Hand:
     warm: WarmProcess | None = None
     forked: Forked | None = None
     suspended: State[Any] | None = None
+
+    def began_before(self, at: datetime) -> bool:
+        """What was heard late may be of an attempt before this one."""
+        return self.run.state is None or self.run.state.timestamp < at
 
     async def cancel(self, control: ControlChannel) -> None:
         """Ends the process, if the run has not come to its end already. Returns when it is gone.

@@ -62,8 +62,8 @@ class Ended:
 class Warm:
     """What a fork parent says when it is ready.
 
-    How many threads it had after each flow it was to load, which of them have no hooks for a bad end, and which
-    code of ours it runs.
+    How many threads it had after each flow it was to load, which of these have no hooks for a bad end, and
+    which code of ours it runs.
     """
 
     pid: int

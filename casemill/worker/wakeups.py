@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,10 @@ logger = logging.getLogger(__name__)
 
 _RUN = "prefect.flow-run."
 _CANCELLING = f"{_RUN}Cancelling"
+_CANCELLED = f"{_RUN}Cancelled"  # Prefect ends so at once what has not begun, though its process may
 _SUSPENDED = f"{_RUN}Suspended"
 _DUE = ("Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot", "Resuming")
-_OVER = ("Completed", "Failed", "Crashed", "Cancelled", "Paused", "TimedOut")
+_OVER = ("Completed", "Failed", "Crashed", "Paused", "TimedOut")
 _QUEUES = (
     "prefect.work-pool.ready",
     "prefect.work-queue.ready",
@@ -34,7 +36,7 @@ class Wakeups:
     def __init__(
         self,
         on_due: Callable[[], None],
-        on_cancelling: Callable[[UUID], None],
+        on_cancelling: Callable[[UUID, datetime], None],
         on_suspended: Callable[[UUID, State[Any]], None],
     ) -> None:
         self._on_due = on_due
@@ -56,7 +58,13 @@ class Wakeups:
             await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
 
     async def _listen(self) -> None:
-        names = [_CANCELLING, _SUSPENDED, *(f"{_RUN}{name}" for name in (*_DUE, *_OVER)), *_QUEUES]
+        names = [
+            _CANCELLING,
+            _CANCELLED,
+            _SUSPENDED,
+            *(f"{_RUN}{name}" for name in (*_DUE, *_OVER)),
+            *_QUEUES,
+        ]
         wanted = EventFilter(event=EventNameFilter(name=names))
         async with get_events_subscriber(wanted, reconnection_attempts=0) as subscriber:
             self.is_listening = True
@@ -65,13 +73,14 @@ class Wakeups:
                 self._hear(event)
 
     def _hear(self, event: Event) -> None:
-        if event.event not in (_CANCELLING, _SUSPENDED):
+        if event.event != _CANCELLING:
             self._on_due()
+        if event.event not in (_CANCELLING, _CANCELLED, _SUSPENDED):
             return
         with suppress(ValueError):  # anybody may emit events
             run_id = UUID((event.resource.id or "").removeprefix(_RUN))
-            if event.event == _CANCELLING:
-                self._on_cancelling(run_id)
+            if event.event != _SUSPENDED:
+                self._on_cancelling(run_id, event.occurred)
             else:
                 # The event of a state has its id
                 self._on_suspended(

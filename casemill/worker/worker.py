@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -340,25 +341,26 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             asked = [id for id, hand in self._hands.items() if not hand.is_cancelled]
             if not asked:
                 continue
-            types = FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.PAUSED])
+            asked_for = [StateType.CANCELLING, StateType.CANCELLED, StateType.PAUSED]
+            types = FlowRunFilterStateType(any_=asked_for)
             wanted = FlowRunFilter(id=FlowRunFilterId(any_=asked), state=FlowRunFilterState(type=types))
             with suppress(httpx.HTTPError):
                 for run in await self.client.read_flow_runs(flow_run_filter=wanted):
-                    if run.state_type == StateType.CANCELLING:
-                        self._cancel(run.id)
-                    elif run.state is not None and run.state.name == "Suspended":
+                    if run.state is None:
+                        continue
+                    if run.state.type != StateType.PAUSED:
+                        self._cancel(run.id, run.state.timestamp)
+                    elif run.state.name == "Suspended":
                         self._suspend(run.id, run.state)
 
-    def _cancel(self, run_id: UUID) -> None:
+    def _cancel(self, run_id: UUID, at: datetime) -> None:
         hand = self._hands.get(run_id)
-        if hand is not None and not hand.is_cancelled:
+        if hand is not None and not hand.is_cancelled and hand.began_before(at):
             self._begin(hand.cancel(self._control))
 
     def _suspend(self, run_id: UUID, state: State[Any]) -> None:
-        """Not by what was heard late, of a suspension that the run was resumed from."""
         hand = self._hands.get(run_id)
-        began = hand.run.state.timestamp if hand is not None and hand.run.state is not None else None
-        if hand is not None and (began is None or state.timestamp > began):
+        if hand is not None and hand.began_before(state.timestamp):
             self._begin(hand.suspend(state))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
