@@ -34,6 +34,7 @@ from casemill.monitoring.orphans import reschedule_orphans
 from casemill.monitoring.planned_batches import bring_batch_schedules
 from casemill.operations.limits import limits_in_force
 from casemill.settings import Settings, read_settings
+from casemill.worker.worker import WarmWorker
 
 
 def apply(settings: Settings, *, no_worker_runs: bool) -> None:
@@ -53,7 +54,8 @@ def apply(settings: Settings, *, no_worker_runs: bool) -> None:
 def apply_pool(client: SyncPrefectClient, settings: Settings) -> None:
     """The work pool and a queue for each user, with the limits in force: what an admin set outlasts that.
 
-    A pool that somebody paused stays paused.
+    A pool that somebody paused stays paused. One that was made for Prefect's own worker stays of that type,
+    which cannot be changed, and is served all the same: its queues and the runs in them are kept.
     """
     database = Database(settings.database)
     with database.read() as session:
@@ -61,7 +63,12 @@ def apply_pool(client: SyncPrefectClient, settings: Settings) -> None:
         users = session.exec(select(User.id)).all()
     with suppress(ObjectAlreadyExists):
         client.create_work_pool(
-            WorkPoolCreate(name=settings.work_pool, type="process", concurrency_limit=limits.jobs_at_once)
+            WorkPoolCreate(
+                name=settings.work_pool,
+                type=WarmWorker.type,
+                base_job_template=WarmWorker.get_default_base_job_template(),
+                concurrency_limit=limits.jobs_at_once,
+            )
         )
     for user_id in users:
         user_queue(settings, user_id, database)

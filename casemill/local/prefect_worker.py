@@ -1,4 +1,4 @@
-"""Prefect's worker, ending with the process that started it.
+"""The worker of this machine, ending with the process that started it.
 
 python -m casemill.local.prefect_worker POOL NAME
 """
@@ -7,7 +7,8 @@ import sys
 
 from casemill.local.lifeline import end_with_parent
 from casemill.local.prefect_command import run_prefect
+from casemill.worker.family import worker_type
 
 if __name__ == "__main__":
     end_with_parent()
-    run_prefect("worker", "start", "--pool", sys.argv[1], "--name", sys.argv[2], "--type", "process")
+    run_prefect("worker", "start", "--pool", sys.argv[1], "--name", sys.argv[2], "--type", worker_type())
