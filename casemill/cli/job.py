@@ -168,6 +168,8 @@ def _print_job(job: dict[str, Any]) -> None:
         f"[bold]{escape(job['name'])}[/bold]  {job['type']}  {status_words(job)}, {job['progress']:.0f} %"
     )
     said = [job["progress_message"], job["asked_why"], job["result"], job["error"]]
+    if job["status"] == JobStatus.CANCELLED:
+        said.append(job["state_message"])
     said += reasons_to_wait(job)
     for sentence in dict.fromkeys(sentence for sentence in said if sentence):
         stdout.print(sentence, markup=False, highlight=False)

@@ -26,7 +26,7 @@ from casemill.migrations import migrate
 from casemill.search.sqlite import SqliteIndex
 from casemill.settings import Settings
 
-_START_SECONDS = 90
+_START_SECONDS = 180
 _STOP_SECONDS = 3
 _RESTART_SECONDS = (1, 2, 5, 10, 30)
 _LARGEST_LOG = 20 << 20

@@ -18,7 +18,7 @@ from fpdf import FPDF
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CASEMILL = Path(sys.executable).with_name("casemill")
-START_SECONDS = 150
+START_SECONDS = 400
 
 
 @dataclass
