@@ -1,9 +1,10 @@
 """Takes a picture of every page of the dashboard, over a demo of its own: `make screenshots`.
 
-Starts `casemill up --demo` on free ports with a home in a temporary folder, waits until its work is done, opens
-each page as an admin in light and dark, at the width of a desk and of a phone, and stops it again. The pictures that
-the README shows go to docs/screenshots/, all of them to docs/screenshots/all/, which is not committed. A page that
-answers with an error, complains in the browser's console or is wider than its window fails the whole.
+Starts `casemill up --demo` on free ports with a home in a temporary folder, waits until its work is done,
+opens each page as an admin in light and dark, at the width of a desk and of a phone, and stops it again. The
+pictures that the README shows go to docs/screenshots/, all of them to docs/screenshots/all/, which is not
+committed. A page that answers with an error, complains in the browser's console or is wider than its window
+fails the whole.
 """
 
 import os
@@ -15,13 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from http import HTTPStatus
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from casemill.web.navigation import PLACES
 
@@ -63,7 +66,7 @@ def main() -> int:
 
 
 @contextmanager
-def demo(home: Path) -> Iterator[tuple[str, str]]:
+def demo(home: Path) -> Generator[tuple[str, str]]:
     """The URL of a demo that has started, and a link that signs in its admin."""
     prefect_port, port = free_port(), free_port()
     command = [Path(sys.executable).with_name("casemill"), "up", "--demo", "--home", home]
@@ -145,35 +148,37 @@ def photograph(browser: Browser, url: str, link: str, paths: dict[str, str]) -> 
     state = context.storage_state()
     context.close()
     wrong: list[str] = []
-    for width, height in HEIGHTS.items():
-        for scheme in ("light", "dark"):
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=scheme, storage_state=state
-            )
-            page = context.new_page()
-            page.on("pageerror", lambda error, page=page: wrong.append(f"{page.url}: {error}"))
-            page.on(
-                "console",
-                lambda said, page=page: said.type == "error" and wrong.append(f"{page.url}: {said.text}"),
-            )
-            for name, path in paths.items():
-                wrong += looked_at(page, f"{url}{path}")
-                page.screenshot(path=ALL / f"{name}-{width}-{scheme}.png", full_page=True)
-                if shown := README.get((name, width, scheme)):
-                    page.screenshot(path=SHOWN / shown)
-            context.close()
+    for (width, height), scheme in product(HEIGHTS.items(), ("light", "dark")):
+        viewport: ViewportSize = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, storage_state=state)
+        page = context.new_page()
+        listen(page, wrong)
+        for name, path in paths.items():
+            wrong += looked_at(page, f"{url}{path}")
+            page.screenshot(path=ALL / f"{name}-{width}-{scheme}.png", full_page=True)
+            if shown := README.get((name, width, scheme)):
+                page.screenshot(path=SHOWN / shown)
+        context.close()
     return wrong
+
+
+def listen(page: Page, wrong: list[str]) -> None:
+    def note(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            wrong.append(f"{page.url}: {said.text}")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
 
 
 def looked_at(page: Page, address: str) -> list[str]:
     response = page.goto(address)
+    if response is None or response.status != HTTPStatus.OK:
+        return [f"{address} answers {response.status if response else 'nothing'}"]
     page.wait_for_selector("#connection[data-state=live]", state="attached")
     page.wait_for_timeout(700)  # charts are drawn
-    wrong = [f"{address} answers {response.status}"] if response and response.status != 200 else []
     wide, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    if wide > room:
-        wrong.append(f"{address} is {wide} wide in a window of {room}")
-    return wrong
+    return [f"{address} is {wide} wide in a window of {room}"] if wide > room else []
 
 
 if __name__ == "__main__":

@@ -34,6 +34,17 @@ def audit_records(
     return session.exec(shown).all(), total
 
 
+def actions_on_record(session: Session) -> list[str]:
+    """Each action once, by name. One step of the index for each, however long the log is."""
+    found: list[str] = []
+    first = select(AuditRecord.action).order_by(col(AuditRecord.action)).limit(1)
+    action = session.exec(first).first()
+    while action is not None:
+        found.append(action)
+        action = session.exec(first.where(col(AuditRecord.action) > action)).first()
+    return found
+
+
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     by_id = isinstance(wanted.user, UUID)
     given = {

@@ -62,6 +62,7 @@ class Schedule:
     active: bool
     next_runs: tuple[datetime, ...]
     parameters: dict[str, Any]
+    for_admins: bool  # to start by hand
 
 
 def schedules(workspace: Workspace) -> list[Schedule]:
@@ -119,8 +120,7 @@ def start_run(
     name = name if "/" in name else f"{name}/default"
     with prefect() as client:
         deployment = _deployment(client, workspace.settings.work_pool, name)
-        kind = told_by_tags(deployment.tags, name.split("/")[0])["type"]
-        if kind not in _FOR_OPERATORS:
+        if _is_for_admins(name, deployment):
             actor.require(Role.ADMIN)
         known = _parameters_of(deployment)
         if unknown := sorted(set(parameters) - known):
@@ -188,7 +188,12 @@ def _schedule(
         active=active,
         next_runs=_next_runs(client, deployment.id, schedule.id) if active else (),
         parameters=schedule.parameters,
+        for_admins=_is_for_admins(name, deployment),
     )
+
+
+def _is_for_admins(name: str, deployment: DeploymentResponse) -> bool:
+    return told_by_tags(deployment.tags, name.split("/")[0])["type"] not in _FOR_OPERATORS
 
 
 def _next_runs(client: SyncPrefectClient, deployment_id: UUID, schedule_id: UUID) -> tuple[datetime, ...]:

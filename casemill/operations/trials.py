@@ -81,10 +81,16 @@ def move_trial(session: Session, trial_id: UUID, to: TrialState, now: datetime) 
 
 
 def list_trials(
-    session: Session, state: TrialState | None, page: int, per_page: int
+    session: Session,
+    state: TrialState | None,
+    page: int,
+    per_page: int,
+    users: Sequence[UUID] | None = None,
 ) -> tuple[int, Sequence[tuple[Trial, str]]]:
     """How many there are, and one page of them with the names of their users; what ends first comes first."""
     where = [] if state is None else [col(Trial.state) == state]
+    if users is not None:
+        where.append(col(Trial.user_id).in_(users))
     total = session.exec(select(func.count()).select_from(Trial).where(*where)).one()
     rows = session.exec(
         select(Trial, User.name)

@@ -9,7 +9,17 @@ from uuid import UUID, uuid4
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from casemill.models import AttemptStatus, FeedKind, JobStatus, JobSubStatus, Role, Scope, TaskAttempt
+from casemill.models import (
+    AttemptStatus,
+    Condition,
+    FeedKind,
+    JobDependency,
+    JobStatus,
+    JobSubStatus,
+    Role,
+    Scope,
+    TaskAttempt,
+)
 from casemill.models.columns import utc_now
 from tests.browser.conftest import Site, assert_accessible
 from tests.web.serving import tell
@@ -239,3 +249,17 @@ def test_somebody_elses_job_is_not_there(site: Site) -> None:
     answered = page.goto(f"/jobs/{job_id}")
     assert answered is not None and answered.status == 404
     expect(page.get_by_text("secret work")).to_have_count(0)
+
+
+def test_what_a_job_waits_for_is_shown_at_both_ends(site: Site) -> None:
+    first, second = site.new_job(name="first of two"), site.new_job(name="second of two")
+    with site.desk.database.write() as session:
+        session.add(JobDependency(job_id=second, on_job_id=first, condition=Condition.SUCCESS))
+    page = site.as_user().page
+    answer_logs(page)
+    page.goto(f"/jobs/{second}")
+    waits = page.locator("#waits-for")
+    expect(waits).to_contain_text("first of two")
+    expect(waits).to_contain_text("to succeed. That has not come yet.")
+    waits.get_by_role("link", name="first of two").click()
+    expect(page.locator("#waited-for-by")).to_contain_text("second of two")

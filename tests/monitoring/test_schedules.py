@@ -81,6 +81,7 @@ def test_schedules_say_when_and_what_they_start(office: Workspace) -> None:
     assert (morning.cron, morning.every_seconds, morning.timezone) == ("0 6 * * *", None, "Europe/Berlin")
     assert (sweep.name, sweep.cron, sweep.every_seconds) == ("nightly-cleanup/default", None, 900)
     assert morning.active and sweep.active
+    assert (morning.for_admins, sweep.for_admins) == (False, True), "who starts them by hand"
 
 
 def test_a_schedule_tells_the_runs_that_prefect_has_planned(

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,7 +26,9 @@ def served(app: FastAPI) -> Generator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    # With the context of the test, in which Prefect's settings stand
+    run = copy_context().run
+    thread = threading.Thread(target=run, args=(server.run, [listening]), daemon=True)
     thread.start()
     try:
         while not server.started:

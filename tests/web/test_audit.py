@@ -88,3 +88,8 @@ def test_it_comes_in_pages_with_a_total_that_matches(admin: As):
 )
 def test_questions_that_make_no_sense_are_bad_input(admin: As, query: dict[str, str | int]):
     assert admin.get(AUDIT, params=query).status_code == 422
+
+
+def test_it_tells_which_actions_are_on_record(admin: As, api_as: NewClient):
+    assert admin.get(f"{AUDIT}/actions").json() == {"actions": ["job.cancel", "session.create"]}
+    assert api_as(Role.OPERATOR).get(f"{AUDIT}/actions").status_code == 403

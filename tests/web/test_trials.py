@@ -32,6 +32,8 @@ def test_a_trial_is_given_shown_converted_and_taken_away(admin: As, user_id: UUI
     shown = admin.get("/api/v1/trials").json()
     assert shown == {"trials": [given.json()], "total": 1, "page": 1, "pages": 1}
     assert admin.get("/api/v1/trials", params={"state": "expired"}).json()["trials"] == []
+    assert admin.get("/api/v1/trials", params={"user": [str(user_id), str(uuid4())]}).json() == shown
+    assert admin.get("/api/v1/trials", params={"user": str(uuid4())}).json()["total"] == 0
     assert admin.post(f"{of_user}/conversion").json()["state"] == "converted"
     assert admin.put(of_user, json=GIVEN).status_code == 409
     assert admin.delete(of_user).status_code == 204

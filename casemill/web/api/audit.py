@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from casemill.access.audit_log import AuditFilter, audit_records
+from casemill.access.audit_log import AuditFilter, actions_on_record, audit_records
 from casemill.models import AuditResult
 from casemill.web.deps import Admin, GivenWorkspace
 from casemill.web.text import PageNumber, PerPage, Word, pages
@@ -38,6 +38,20 @@ class RecordList(BaseModel):
     total: int
     page: int
     pages: int
+
+
+class ActionList(BaseModel):
+    actions: list[str]
+
+
+@router.get("/audit/actions")
+def list_audited_actions(
+    actor: Admin,  # noqa: ARG001  who asks matters
+    workspace: GivenWorkspace,
+) -> ActionList:
+    """Which actions the log tells of, by name."""
+    with workspace.database.read() as session:
+        return ActionList(actions=actions_on_record(session))
 
 
 @router.get("/audit")

@@ -38,6 +38,7 @@ class ShownSchedule(BaseModel):
     active: bool
     next_runs: list[datetime] = Field(description="Those that are planned already.")
     parameters: dict[str, Any] = Field(description="What it starts its deployment with.")
+    for_admins: bool = Field(description="Only admins start it by hand: it touches everybody.")
 
     @classmethod
     def of(cls, schedule: Schedule) -> Self:

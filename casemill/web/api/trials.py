@@ -63,12 +63,15 @@ def list_trials(
     actor: Admin,  # noqa: ARG001  an admin may see all
     workspace: GivenWorkspace,
     state: Annotated[TrialState | None, Query(description="Only those in this state.")] = None,
+    user: Annotated[
+        list[UUID] | None, Query(max_length=200, description="Only those of these users.")
+    ] = None,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     per_page: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ShownTrials:
     """Trials of all users."""
     with workspace.database.read() as session:
-        total, rows = trials.list_trials(session, state, page, per_page)
+        total, rows = trials.list_trials(session, state, page, per_page, user)
     shown = [ShownTrial.of(trial, name) for trial, name in rows]
     return ShownTrials(trials=shown, total=total, page=page, pages=-(-total // per_page))
 

@@ -5,8 +5,20 @@ Pages only show. What their buttons do is asked of the API, by static/js/actions
 
 from fastapi import APIRouter
 
-from casemill.web.dashboard import documents, home, job, jobs, monitoring, pipeline, queue, search
+from casemill.web.dashboard import (
+    audit,
+    documents,
+    home,
+    job,
+    jobs,
+    monitoring,
+    pipeline,
+    queue,
+    schedules,
+    search,
+    settings,
+)
 
 router = APIRouter(include_in_schema=False)
-for noun in (documents, home, jobs, job, monitoring, pipeline, queue, search):
+for noun in (documents, home, jobs, job, monitoring, pipeline, queue, schedules, search, settings, audit):
     router.include_router(noun.router)

@@ -4,14 +4,15 @@
 //           data-title="Cancel this job?" data-text="..." data-yes="Cancel the job">
 //   <form data-request="POST /api/v1/cases" data-done="Added"> with named fields
 //
-// With data-title it asks back first. For pages with more to do: casemill.ask, casemill.request, casemill.say.
+// With data-title it asks back first. What comes of it is said beside it if there is a place for that: errors of a
+// form in the [data-answer] within it, all of a dialog in that of the dialog. For pages with more to do: casemill.ask, casemill.request, casemill.say.
 (() => {
   "use strict";
   const dialog = document.getElementById("confirm");
   const said = document.getElementById("said");
   const token = document.querySelector('meta[name="csrf-token"]').content;
 
-  // Shows a message; what went wrong stays until it is put away.
+  // Shows a message; what went wrong stays until it is put away. Returns where its words stand, for a link.
   function say(text, kind = "done") {
     const message = document.createElement("div");
     message.className = `message ${kind}`;
@@ -25,6 +26,7 @@
     message.append(words, close);
     said.append(message);
     if (kind === "done") setTimeout(() => message.remove(), 8000);
+    return words;
   }
 
   // Resolves to whether it was confirmed.
@@ -76,7 +78,7 @@
       if (!field.name || field.disabled || field.type === "submit") continue;
       if (field.type === "checkbox") body[field.name] = field.checked;
       else if (field.type === "radio") { if (field.checked) body[field.name] = field.value; }
-      else if (field.value === "") continue; // not given
+      else if (field.value === "" && !field.matches("[data-even-empty]")) continue; // not given
       else if (field.type === "number") body[field.name] = number(field);
       else if (field.type === "datetime-local") body[field.name] = new Date(field.value).toISOString();
       else body[field.name] = field.value;
@@ -84,19 +86,30 @@
     return body;
   }
 
+  // Says it at the place for it, else among the messages, which lie under an open dialog.
+  function answer(place, text, kind) {
+    if (!place) return say(text, kind);
+    place.className = kind === "done" ? "alert good" : "alert error";
+    place.textContent = text;
+    place.hidden = false;
+  }
+
   async function act(element, button, body) {
     const { request: line, title, text, yes, done, kind, go } = element.dataset;
     if (title && !(await ask({ title, text: text ?? "", yes, danger: kind !== "plain" }))) return;
+    const around = element.closest("dialog")?.querySelector(":scope > [data-answer]");
+    const beside = element.matches("form") ? element.querySelector("[data-answer]") ?? around : around;
+    for (const place of [around, beside]) if (place) place.hidden = true;
     button.setAttribute("aria-busy", "true");
     button.disabled = true;
     try {
-      const answer = await request(line, body);
-      if (done) say(done);
+      const found = await request(line, body);
+      if (done) answer(around, done, "done");
       if (element.matches("form")) element.reset();
-      element.dispatchEvent(new CustomEvent("acted", { bubbles: true, detail: answer }));
+      element.dispatchEvent(new CustomEvent("acted", { bubbles: true, detail: found }));
       if (go) location.assign(go);
     } catch (error) {
-      say(`${error.message}.`.replace(/\.\.$/, "."), "failed");
+      answer(beside, `${error.message}.`.replace(/\.\.$/, "."), "failed");
     } finally {
       button.removeAttribute("aria-busy");
       button.disabled = false;

@@ -14,7 +14,7 @@
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
-    const pre = button.parentElement.querySelector("pre");
+    const pre = (button.closest(".once") ?? button.parentElement).querySelector("pre");
     if (await copy(pre)) casemill.say(`${pre.getAttribute("aria-label")} copied.`);
     else casemill.say("The browser does not copy for this page; the text is selected, press Ctrl+C.", "failed");
   });

@@ -49,7 +49,9 @@
     const waiting = uploads.filter((each) => each.state === "waiting").length;
     const sending = uploads.filter((each) => each.state === "sending").length;
     const over = uploads.length - waiting - sending;
-    const failed = uploads.filter((each) => each.state === "failed").length;
+    const bad = uploads.filter((each) => each.state === "failed");
+    const failed = bad.filter((each) => !each.documentId).length;
+    const unread = bad.length - failed;
     list.hidden = uploads.length === 0;
     clear.hidden = over === 0;
     start.disabled = waiting === 0 || !owner.value;
@@ -58,7 +60,10 @@
     if (sending) words = `${over} of ${count(uploads.length)} sent`;
     else if (waiting && !owner.value) words = "Say above to which case or expert they belong.";
     else if (waiting) words = `Ready to upload to ${ownerName.value}.`;
-    else if (over) words = failed ? `${count(over - failed)} uploaded, ${failed} not.` : `${count(over)} uploaded.`;
+    else if (over) {
+      words = `${count(over - failed)} uploaded${failed ? `, ${failed} not` : ""}`;
+      words += unread ? `; ${unread} of them cannot be read.` : ".";
+    }
     if (said.textContent !== words) said.textContent = words;
   }
 

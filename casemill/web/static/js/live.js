@@ -7,7 +7,7 @@
 // live:own is told for what concerns that job.
 (() => {
   "use strict";
-  const KINDS = ["job", "progress", "step", "batch", "worker", "alert", "document"];
+  const KINDS = ["job", "progress", "step", "batch", "worker", "alert", "document", "dependency"];
   const OWN = "own";
   const PAUSE = 1000;
   const pill = document.getElementById("connection");
