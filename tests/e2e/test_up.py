@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psutil
 
+from casemill.worker.orders import FLOW_RUN_ID, NO_RUN
 from tests.e2e.conftest import (
     CASEMILL,
     CHECKOUT,
@@ -150,7 +151,7 @@ def test_a_killed_job_leaves_a_batch_that_goes_on_where_it_was(up: Up, tmp_path:
     engine = next(
         process
         for process in processes_of(up.home)
-        if "prefect.engine" in " ".join(process.cmdline()) and process.children()
+        if process.environ().get(FLOW_RUN_ID, NO_RUN) != NO_RUN and process.children()
     )
     readers = engine.children()
     engine.kill()
