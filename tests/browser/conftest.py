@@ -35,8 +35,9 @@ def browser_path() -> str | None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module: while Playwright is there, no other test of this process can run an event loop."""
     path = browser_path()
     if path is None:
         pytest.skip("needs Chromium: install the Debian package chromium")
