@@ -30,9 +30,9 @@ EXPECTED = re.compile(
 
 
 def browser_path() -> str | None:
-    return (
-        os.environ.get("CASEMILL_TEST_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
+    """The smallest that there is: the shell has no window to draw."""
+    found = map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))
+    return os.environ.get("CASEMILL_TEST_BROWSER") or next(filter(None, found), None)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
     """Of one module: while Playwright is there, no other test of this process can run an event loop."""
     path = browser_path()
     if path is None:
-        pytest.skip("needs Chromium: install the Debian package chromium")
+        pytest.skip("needs Chromium: install the Debian package chromium-headless-shell")
     expect.set_options(timeout=WAIT)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
