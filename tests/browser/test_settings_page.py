@@ -113,6 +113,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(site: Site) -> None:
     page.get_by_label("What it is for").fill("export")
     page.get_by_label("Expires after, in days").fill("7")
     page.get_by_role("button", name="Create token").click()
+    expect(page.locator("#made-token pre")).to_contain_text("cm_")
     secret = page.locator("#made-token pre").inner_text()
     assert secret.startswith("cm_") and secret not in page.url
     expect(page.locator("#tokens")).to_contain_text(re.compile(r"export.*expires in 7 days", re.S))
