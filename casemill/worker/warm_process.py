@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import anyio
+
 from casemill.errors import CasemillError
 from casemill.worker.code_files import own_code
 from casemill.worker.orders import FLOW_RUN_ID, NO_RUN, Ended, Order, order_line, read_line, write_line
@@ -156,17 +158,17 @@ class WarmProcess:
     async def close(self) -> None:
         """Ends it, and at once all that it forked."""
         self._writer.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_END_SECONDS):
+        with anyio.CancelScope(shield=True):  # who is cancelled while it starts leaves no process behind
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END_SECONDS):
+                    await self._process.wait()
+            if self._process.returncode is None:
+                with suppress(ProcessLookupError):
+                    self._process.kill()
                 await self._process.wait()
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-        if self._listening is not None:
-            self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
+            if self._listening is not None:
+                self._listening.cancel()
+                await asyncio.wait([self._listening])
         self._give_up()
 
     async def _send(self, line: bytes) -> None:

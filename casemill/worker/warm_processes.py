@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +18,21 @@ logger = logging.getLogger(__name__)
 
 _AT_MOST = 3  # directories that are kept warm: each costs the memory of a process with everything imported
 _TRIES = 3
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 4.0, 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """After a process could not be started. Each is twice as long as the one before."""
+
+    seconds: float = _PAUSE_SECONDS / 2
+    since: float = field(default_factory=time.monotonic)
+
+    def longer(self) -> "_Pause":
+        return _Pause(min(2 * self.seconds, _LONGEST_PAUSE_SECONDS))
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self.since + self.seconds
 
 
 class WarmProcesses:
@@ -26,7 +44,9 @@ class WarmProcesses:
         self._entrypoints: dict[str | None, set[str]] = {}
         self._threaded: dict[str | None, set[str]] = {}
         self._draining: list[WarmProcess] = []
+        self._pauses: dict[str | None, _Pause] = {}
         self._starting = asyncio.Lock()
+        self._is_closed = False
         self.replaced = 0
 
     async def __aenter__(self) -> Self:
@@ -35,8 +55,9 @@ class WarmProcesses:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for warm in [*self._current.values(), *self._draining]:
-            await warm.close()
+        self._is_closed = True
+        async with self._starting:
+            await asyncio.gather(*(warm.close() for warm in [*self._current.values(), *self._draining]))
         self._current.clear()
         self._draining.clear()
 
@@ -68,11 +89,18 @@ class WarmProcesses:
         )
 
     async def refresh(self) -> None:
-        """Starts those that are missing, replaces those whose code changed, and forgets those that ended."""
-        for directory in list(self._entrypoints)[:_AT_MOST]:
-            await self._warm(directory)
-        for directory, warm in list(self._current.items()):
-            if self._wanted(directory) != set(warm.threads) or not await warm.is_fresh():
+        """Starts those that are missing, replaces those whose code changed, and forgets those that ended.
+
+        Raises ParentGone or OutOfDate where one could not be started. It is tried again after longer and
+        longer pauses, or when a run needs it.
+        """
+        for directory in list(self._entrypoints):
+            warm = self._current.get(directory)
+            if not self._may_start(directory):
+                continue
+            if warm is None or warm.is_gone:
+                await self._warm(directory)
+            elif self._wanted(directory) != set(warm.threads) or not await warm.is_fresh():
                 await self._replace(directory, warm)
         self._draining = [warm for warm in self._draining if not warm.is_gone]
 
@@ -91,8 +119,15 @@ class WarmProcesses:
     async def _start(self, directory: str | None) -> WarmProcess:
         """One that has no threads: where loading a flow ahead started some, that flow is not loaded ahead."""
         while True:
+            if self._is_closed:
+                raise ParentGone("The worker is ending, so no more runs are forked")
             wanted = sorted(self._wanted(directory))
-            warm = await WarmProcess.start(directory, wanted, self._environment())
+            try:
+                warm = await WarmProcess.start(directory, wanted, self._environment())
+            except ParentGone:
+                self._pauses[directory] = self._pauses.get(directory, _Pause()).longer()
+                raise
+            self._pauses.pop(directory, None)
             threaded = next((name for name in wanted if warm.threads.get(name, 1) > 1), None)
             if threaded is None:
                 return warm
@@ -101,6 +136,16 @@ class WarmProcesses:
             )
             self._threaded.setdefault(directory, set()).add(threaded)
             await warm.close()
+
+    def _may_start(self, directory: str | None) -> bool:
+        """Ahead of any run: there is room for it, its code is there, and it did not fail just now."""
+        others = [one for one in self._current if one != directory]
+        pause = self._pauses.get(directory)
+        return (
+            len(others) < _AT_MOST
+            and (directory is None or Path(directory).is_dir())
+            and (pause is None or pause.is_over())
+        )
 
     def _wanted(self, directory: str | None) -> set[str]:
         return self._entrypoints.get(directory, set()) - self._threaded.get(directory, set())

@@ -111,15 +111,17 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             self._begin(service)
 
     async def teardown(self, *exc_info: Any) -> None:
+        """What starts processes ends before what they are forked from does, so none is left behind."""
+        self._is_ending = True
         with anyio.CancelScope(shield=True):
-            await asyncio.gather(
-                *(hand.let_go(self._control, _LET_GO_SECONDS) for hand in self._hands.values())
-            )
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(
+                *(hand.let_go(self._control, _LET_GO_SECONDS) for hand in self._hands.values())
+            )
+            await super().teardown(*exc_info)
             await self._open.aclose()
-        await super().teardown(*exc_info)
 
     async def sync_with_backend(self) -> None:
         await super().sync_with_backend()
@@ -322,7 +324,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
                 work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name]))
             ):
                 self._warm.learn(place_of(deployment))
-        while True:
+        while not self._is_ending:
             try:
                 await self._warm.refresh()
             except ParentGone:
@@ -330,9 +332,10 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             except OutOfDate as why:
                 self.log().warning("%s: it ends when its runs have ended", why)
                 self._is_ending = True
-            if self._is_ending and not self._hands:
-                os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(_REFRESH_SECONDS)
+        while self._hands:
+            await asyncio.sleep(_REFRESH_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def _look_for_asked(self) -> None:
         """Where events are not heard, or one was lost."""

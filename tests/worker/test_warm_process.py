@@ -10,7 +10,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from casemill.worker import warm_process
+from casemill.worker import warm_process, warm_processes
 from casemill.worker.code_place import CodePlace
 from casemill.worker.orders import Order
 from casemill.worker.warm_process import OutOfDate, ParentGone, WarmProcess
@@ -115,3 +115,74 @@ def test_code_of_another_version_of_the_worker_is_not_talked_to(monkeypatch: pyt
             await WarmProcess.start(None, [], dict(os.environ))
 
     asyncio.run(started())
+
+
+class Environment:
+    """Of this process; what is started in it dies at once while it is broken. Counts who asked for it."""
+
+    def __init__(self, nowhere: Path, is_broken: bool = False) -> None:
+        self.nowhere, self.is_broken = nowhere, is_broken
+        self.asked = 0
+
+    def __call__(self) -> dict[str, str]:
+        self.asked += 1
+        return {**os.environ, **({"PYTHONHOME": str(self.nowhere)} if self.is_broken else {})}
+
+
+def test_a_parent_that_does_not_start_is_tried_again_later_or_when_a_run_needs_it(tmp_path: Path) -> None:
+    environment = Environment(tmp_path, is_broken=True)
+
+    async def acted() -> None:
+        async with WarmProcesses(environment) as parents:
+            parents.learn(CodePlace())
+            with pytest.raises(ParentGone):
+                await parents.refresh()
+            await parents.refresh()
+            assert environment.asked == 1
+            environment.is_broken = False
+            _, forked = await parents.fork(None, command(tmp_path, "true"))
+            assert (await forked.ended).status == 0
+
+    asyncio.run(acted())
+
+
+def test_a_parent_whose_directory_is_gone_is_not_started_again(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+
+    async def acted() -> None:
+        async with WarmProcesses(environment) as parents:
+            parents.learn(CodePlace(str(tmp_path / "gone")))
+            await parents.refresh()
+
+    asyncio.run(acted())
+    assert environment.asked == 0
+
+
+def test_of_many_directories_the_last_used_stay_warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm_processes, "_AT_MOST", 1)
+    environment = Environment(tmp_path)
+
+    async def acted() -> None:
+        async with WarmProcesses(environment) as parents:
+            for place in (CodePlace(), CodePlace(str(tmp_path))):
+                parents.learn(place)
+                _, forked = await parents.fork(place.directory, command(tmp_path, "true"))
+                await forked.ended
+            await parents.refresh()
+            await parents.refresh()
+
+    asyncio.run(acted())
+    assert environment.asked == 2
+
+
+def test_when_its_worker_has_ended_nothing_is_started_any_more(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+
+    async def acted() -> None:
+        async with WarmProcesses(environment) as parents:
+            parents.learn(CodePlace())
+        with pytest.raises(ParentGone):
+            await parents.fork(None, command(tmp_path, "true"))
+
+    asyncio.run(acted())
+    assert environment.asked == 0

@@ -119,7 +119,7 @@ class Yard:
 
     def stop(self, process: subprocess.Popen[str], signum: int = signal.SIGTERM) -> None:
         process.send_signal(signum)
-        process.wait(150)
+        process.wait(60)
 
     def processes_of(self, run_id: UUID) -> list[psutil.Process]:
         found = []

@@ -1,5 +1,5 @@
-// Filters of a page: the time zone in which their days begin, choices of several, columns to sort by, and answers
-// that come too late.
+// Filters of a page: the time zone in which their days begin, choices of several, columns to sort by, choices made
+// before the page listened, and answers that come too late.
 (() => {
   "use strict";
   const form = document.getElementById("filters");
@@ -27,6 +27,17 @@
     pick.open = false;
     pick.querySelector("summary").focus();
   });
+
+  // What was chosen while the page was still being loaded is asked for now.
+  const isChosen = (field) => {
+    if (field.matches('[type="radio"]')) return field.checked && !field.defaultChecked;
+    if (field.matches('[type="checkbox"]')) return field.checked !== field.defaultChecked;
+    if (!field.matches("select")) return field.matches("input") && field.value !== field.defaultValue;
+    return field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
+  };
+  document.addEventListener("DOMContentLoaded", () => setTimeout(() => { // after htmx, which begins so too
+    [...form.elements].find(isChosen)?.dispatchEvent(new Event("change", { bubbles: true }));
+  }));
 
   // The head of a column sorts as the field of the form does.
   document.addEventListener("click", (event) => {
