@@ -84,7 +84,6 @@ def test_the_period_moves_figures_and_not_the_list(site: Site) -> None:
     page.get_by_role("link", name="Next").click()
     rows = page.locator("#tasks tbody tr")
     expect(rows).to_have_count(11)
-    page.wait_for_timeout(1000)  # until what was drawn listens
     page.get_by_label("1h").check()
     expect(card(page, "Total executed")).to_have_text("1")
     expect(page.locator("#breakdown li")).to_have_count(1)

@@ -19,6 +19,7 @@ from casemill.models import (
     Worker,
     WorkQueue,
 )
+from casemill.models.columns import utc_now
 from casemill.monitoring.alerts import Alerts, Facts, Space, Wrong, find_wrong, gather, space_of
 from casemill.monitoring.alerts import keep as keep_alerts
 from casemill.monitoring.serving import serving
@@ -133,13 +134,17 @@ def feed(database: Database) -> list[tuple[str, bool]]:
         return [(row.data["key"], row.data["over"]) for row in rows if row.kind == FeedKind.ALERT]
 
 
+def waiting_since_now() -> Job:
+    return job(MINE, created_at=utc_now(), scheduled_at=utc_now())
+
+
 def test_alerts_come_change_and_go_and_the_feed_says_when(database: Database) -> None:
     watch = Alerts(database, SETTINGS).watch_for_trouble
-    keep(database, user_queue(USER, paused=True), (first := job(MINE)))
+    keep(database, user_queue(USER, paused=True), (first := waiting_since_now()))
     watch()
     with database.write() as session:
         since = session.get_one(Alert, f"queue-paused:{MINE}").since
-        session.add(job(MINE))
+        session.add(waiting_since_now())
     watch()
     with database.read() as session:
         alert = session.get_one(Alert, f"queue-paused:{MINE}")

@@ -1,5 +1,6 @@
 """The feed follows each batch: a row whenever its figures change, and only then."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ from casemill.db import Database
 from casemill.models import Batch, Case, CaseStep, FeedKind, Job, JobEvent, JobStatus, StepState
 from casemill.models.columns import utc_now
 from casemill.monitoring.batch_feed import BatchFeed
-from tests.monitoring.queued import ago, job, running
+from tests.monitoring.queued import job, running
 
 
 @pytest.fixture
@@ -23,6 +24,11 @@ def batch(database: Database) -> UUID:
         session.add_all(CaseStep(batch_id=batch.id, case_id=case.id, step="parse") for case in cases)
         session.add(running(batch_id=batch.id))
     return batch.id
+
+
+def ago(seconds: float) -> datetime:
+    """By the clock that the feed looks at too."""
+    return utc_now() - timedelta(seconds=seconds)
 
 
 def told(database: Database) -> list[dict[str, Any]]:
