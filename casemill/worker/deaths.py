@@ -6,14 +6,15 @@ from pathlib import Path
 
 from casemill.worker.orders import Ended
 
-_HOST = Path("/proc/vmstat")
-_OWN_GROUP = Path("/proc/self/cgroup")
-_GROUPS = Path("/sys/fs/cgroup")
+_SYSTEM = Path("/")
 
 
-def memory_kills() -> tuple[int | None, int | None]:
-    """How many processes the kernel has killed for want of memory: in our control group, and on the host."""
-    return _counter(_group_file(), "oom_kill"), _counter(_HOST, "oom_kill")
+def memory_kills(system: Path = _SYSTEM) -> tuple[int | None, int | None]:
+    """How many processes the kernel has killed for want of memory: in our control group, and on the host.
+
+    None where the system does not count. `system` is where its folders proc and sys are.
+    """
+    return _counter(_group_file(system), "oom_kill"), _counter(system / "proc/vmstat", "oom_kill")
 
 
 def cause_of(ended: Ended, asked_to_end: bool = False) -> str:
@@ -41,17 +42,24 @@ def _signal_name(number: int) -> str:
     return f"signal {number}"
 
 
-def _group_file() -> Path:
+def _group_file(system: Path) -> Path:
     """Where the kernel counts for ours, in either version of control groups; elsewhere there is none."""
+    mounted = system / "sys/fs/cgroup"
     with suppress(OSError):
-        groups = [line.split(":", 2) for line in _OWN_GROUP.read_text().splitlines()]
+        groups = [line.split(":", 2) for line in (system / "proc/self/cgroup").read_text().splitlines()]
         for _, controllers, path in groups:
             if "memory" in controllers.split(","):
-                return _GROUPS / "memory" / path.lstrip("/") / "memory.oom_control"
+                return _file_of(mounted / "memory", path, "memory.oom_control")
         for _, controllers, path in groups:
             if not controllers:
-                return _GROUPS / path.lstrip("/") / "memory.events"
-    return _GROUPS / "memory.events"
+                return _file_of(mounted, path, "memory.events")
+    return mounted / "memory.events"
+
+
+def _file_of(mounted: Path, path: str, name: str) -> Path:
+    """A container sees its own group where it is mounted, though the path that it is told is the host's."""
+    found = mounted / path.lstrip("/") / name
+    return found if found.exists() else mounted / name
 
 
 def _counter(file: Path, name: str) -> int | None:

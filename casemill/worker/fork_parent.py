@@ -65,7 +65,7 @@ class ForkParent:
                     with suppress(BlockingIOError):
                         woken.recv(_AT_ONCE)
                 if self._channel in ready:
-                    received = self._channel.recv(_AT_ONCE)
+                    received = self._receive()
                     if not received:
                         self._kill_all()
                         return None
@@ -75,6 +75,12 @@ class ForkParent:
                         return order
                 self._reap()
         return None
+
+    def _receive(self) -> bytes:
+        """Nothing when the worker is gone, also if it had not read all that we said."""
+        with suppress(ConnectionError):
+            return self._channel.recv(_AT_ONCE)
+        return b""
 
     def _obey(self, received: bytes) -> Order | None:
         """The order, in a process that was just forked for it."""
@@ -186,7 +192,11 @@ def main() -> int:
         flows.load(entrypoint)
         threads[entrypoint] = _threads()
     read_certificates()
-    channel.sendall(write_line("warm", asdict(Warm(os.getpid(), threads, flows.without_hooks(), own_code()))))
+    try:
+        ready = Warm(os.getpid(), threads, flows.without_hooks(), own_code())
+        channel.sendall(write_line("warm", asdict(ready)))
+    except ConnectionError:
+        return 0  # its worker ended meanwhile
     gc.collect()
     gc.freeze()  # what is here now stays: a forked process need not copy it to look through it
     parent = ForkParent(channel, CodeFiles.of_this_process(flows.paths()))

@@ -45,7 +45,7 @@ class Hand:
         """Takes effect where the flow comes to its next step. What has no process yet is told when it has."""
         self.suspended = state
         if self.warm is not None and self.forked is not None:
-            await self.warm.tell(self.forked, state.model_dump_json())
+            self.warm.tell(self.forked, state.model_dump_json())
 
     async def let_go(self, control: ControlChannel, seconds: float) -> None:
         """Ends the process without a word to Prefect: who looks after lost runs brings it back."""
@@ -56,11 +56,9 @@ class Hand:
     async def _end(self, seconds: float) -> None:
         if self.warm is None or self.forked is None:
             return
-        await self.warm.signal(self.forked, signal.SIGTERM)
+        self.warm.signal(self.forked, signal.SIGTERM)
         with suppress(TimeoutError, ParentGone):
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self.forked.ended)
         if not self.forked.ended.done():
-            await self.warm.signal(self.forked, signal.SIGKILL)
-            with suppress(ParentGone):
-                await asyncio.shield(self.forked.ended)
+            await self.warm.kill(self.forked)

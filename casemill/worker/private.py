@@ -3,6 +3,10 @@
 tests/worker/test_private.py fails when Prefect changes one of these.
 """
 
+# pyright: reportPrivateUsage=false
+# That is what this file is for.
+
+import asyncio
 import logging
 import ssl
 from abc import abstractmethod
@@ -15,14 +19,15 @@ from uuid import UUID
 
 import certifi
 from prefect import Flow, flow_engine
+from prefect._internal.concurrency.services import _active_services
 from prefect._internal.control_listener import configure_from_env
 from prefect._internal.metrics import (
     RunMetrics,  # pyright: ignore[reportUnknownVariableType]  # its flow's result is of no type
 )
 from prefect.client import orchestration
 from prefect.client.schemas.objects import FlowRun
-from prefect.engine import _drive_run_flow_result  # pyright: ignore[reportPrivateUsage]  # see drive
-from prefect.events import Event
+from prefect.engine import _drive_run_flow_result
+from prefect.events import Event, RelatedResource
 from prefect.events.related import RESOURCE_CACHE
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
 from prefect.settings import get_current_settings
@@ -41,6 +46,7 @@ __all__ = [
     "ControlSignalStatus",
     "PrefectsSubmission",
     "drive",
+    "fall_silent",
     "lighten",
     "listen_for_intents",
     "read_certificates",
@@ -69,7 +75,7 @@ def lighten(hear_suspension: Callable[..., AbstractContextManager[None]]) -> Non
     It listens for suspension over a connection of its own, for which the server has to sort all events.
     It reads all certificates for each of its clients, of which there are half a dozen, also for plain http.
     """
-    beat = flow_engine._send_heartbeats  # pyright: ignore[reportPrivateUsage]
+    beat = flow_engine._send_heartbeats
     for module, name, ours in (
         (flow_engine, "_send_heartbeats", partial(beat, join_on_exit=False)),
         (flow_engine, "observe_flow_run_suspension", hear_suspension),
@@ -103,6 +109,19 @@ class _OneContext:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ssl, name)
+
+
+async def fall_silent(seconds: float) -> None:
+    """Gives the events and logs that are not sent yet so long to be sent, and gives up the rest.
+
+    At its end Prefect would wait for a server that is gone until it comes back, and the process with it.
+    """
+    services = [service for service in list(_active_services) if service._started and not service._stopped]
+    if services:
+        await asyncio.wait([asyncio.wrap_future(service._drain()) for service in services], timeout=seconds)
+    for service in services:
+        if service._loop is not None and service._done_event is not None:
+            service._loop.call_soon_threadsafe(service._done_event.set)
 
 
 class PrefectsSubmission(_Worker):
@@ -142,6 +161,10 @@ class PrefectsSubmission(_Worker):
 
     def worker_resource(self) -> dict[str, str]:
         return self._event_resource()
+
+    def pool_resources(self) -> list[RelatedResource]:
+        """None until the pool was read."""
+        return self._event_related_resources()
 
     def log(self) -> logging.Logger | logging.LoggerAdapter[Any]:
         return self._logger

@@ -32,7 +32,7 @@ def run_order(order: Order, flows: FlowFiles, told: int) -> int:
     if order.hook is None and needs_new_interpreter(before, order.environment):
         os.chdir(order.working_directory)
         engine = [sys.executable, "-m", "prefect.engine"]
-        os.execve(engine[0], engine, order.environment)  # noqa: S606
+        os.execve(engine[0], engine, order.environment)  # noqa: S606  this interpreter, as a worker of Prefect would start it
     _become(before, order)
     flow = flows.get(order.entrypoint)
     if order.hook is not None:

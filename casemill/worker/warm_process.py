@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import anyio
@@ -20,6 +22,7 @@ logger = logging.getLogger(__name__)
 _CODE = own_code()
 _START_SECONDS = 120.0
 _END_SECONDS = 2.0
+_ANSWER_SECONDS = 30.0  # as long as a host that is out of memory may take
 _LONGEST_LINE = 1 << 24
 
 
@@ -57,6 +60,7 @@ class WarmProcess:
         self._listening: asyncio.Task[None] | None = None
         self.threads: dict[str, int] = {}
         self.without_hooks: set[str] = set()
+        self.is_silent = False
         self.is_gone = False
 
     @classmethod
@@ -81,7 +85,7 @@ class WarmProcess:
         warm = cls(process, writer)
         plan = {"directory": directory, "entrypoints": list(entrypoints)}
         try:
-            await warm._send(write_line("plan", plan))
+            warm._send(write_line("plan", plan))
             async with asyncio.timeout(_START_SECONDS):
                 line = await reader.readline()
             if not line:
@@ -111,17 +115,16 @@ class WarmProcess:
 
     @property
     def running(self) -> int:
-        return len(self._running) + len(self._starting)
+        """Processes that it has forked and that have not ended."""
+        return len(self._running) - len(self._starting)
 
     async def fork(self, order: Order) -> Forked:
         """Raises Stale, with nothing forked, or ParentGone."""
-        if self.is_gone:
-            raise ParentGone("The process that runs are forked from is gone")
         self._number += 1
         number, loop = self._number, asyncio.get_running_loop()
         self._starting[number], self._running[number] = loop.create_future(), loop.create_future()
         try:
-            await self._send(order_line(replace(order, number=number)))
+            self._send(order_line(replace(order, number=number)))
             pid = await self._starting[number]
         except BaseException:
             self._running.pop(number, None)
@@ -130,34 +133,50 @@ class WarmProcess:
             self._starting.pop(number, None)
         return Forked(number, pid, self._running[number])
 
-    async def signal(self, forked: Forked, signum: int) -> None:
+    def signal(self, forked: Forked, signum: int) -> None:
         """To the process and all of its group; what has ended is left alone."""
         with suppress(ParentGone):
-            await self._send(write_line("signal", {"number": forked.number, "signum": signum}))
+            self._send(write_line("signal", {"number": forked.number, "signum": signum}))
 
-    async def tell(self, forked: Forked, words: str) -> None:
+    async def kill(self, forked: Forked) -> None:
+        """The process and all of its group are gone then, also where the fork parent is stopped."""
+        self.signal(forked, signal.SIGKILL)
+        with suppress(TimeoutError, ParentGone):
+            async with asyncio.timeout(_END_SECONDS):
+                await asyncio.shield(forked.ended)
+        if not forked.ended.done():  # nobody waited for it, so its id is nobody else's
+            with suppress(ProcessLookupError):
+                os.killpg(forked.pid, signal.SIGKILL)
+            self._hear("ended", {"number": forked.number, "ended": asdict(Ended(-signal.SIGKILL))})
+
+    def tell(self, forked: Forked, words: str) -> None:
         """A line for the process of a run; one that does not listen does not hear it."""
         with suppress(ParentGone):
-            await self._send(write_line("tell", {"number": forked.number, "words": words}))
+            self._send(write_line("tell", {"number": forked.number, "words": words}))
 
     async def is_fresh(self) -> bool:
-        """Whether it is there, and its code is what the files say."""
+        """Whether it is there, answers, and its code is what the files say."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._checks.append(answer)
         try:
-            await self._send(write_line("check"))
-            return await answer
+            self._send(write_line("check"))
+            self._checks.append(answer)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await answer
         except ParentGone:
             return False
+        except TimeoutError:
+            logger.warning("Process %d, which runs are forked from, does not answer", self.pid)
+            self.is_silent = True
+            return False
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """It forks no more, and ends after the last that it forked."""
         with suppress(ParentGone):
-            await self._send(write_line("drain"))
+            self._send(write_line("drain"))
 
     async def close(self) -> None:
         """Ends it, and at once all that it forked."""
-        self._writer.close()
+        self._writer.transport.abort()  # what it has not read yet is not to be done any more
         with anyio.CancelScope(shield=True):  # who is cancelled while it starts leaves no process behind
             with suppress(TimeoutError):
                 async with asyncio.timeout(_END_SECONDS):
@@ -171,12 +190,11 @@ class WarmProcess:
                 await asyncio.wait([self._listening])
         self._give_up()
 
-    async def _send(self, line: bytes) -> None:
-        try:
-            self._writer.write(line)
-            await self._writer.drain()
-        except OSError as error:
-            raise ParentGone("The process that runs are forked from is gone") from error
+    def _send(self, line: bytes) -> None:
+        """Without waiting for it to be read: who is stopped reads nothing, and must not stop the worker."""
+        if self.is_gone or self._writer.is_closing():
+            raise ParentGone("The process that runs are forked from is gone")
+        self._writer.write(line)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         with suppress(OSError):
@@ -195,8 +213,8 @@ class WarmProcess:
             kind == "ended" and (running := self._running.pop(content["number"], None)) and not running.done()
         ):
             running.set_result(Ended(**content["ended"]))
-        elif kind == "fresh" and self._checks:
-            self._checks.pop(0).set_result(content)
+        elif kind == "fresh" and self._checks and not (answer := self._checks.pop(0)).done():
+            answer.set_result(content)
 
     def _give_up(self) -> None:
         self.is_gone = True

@@ -73,6 +73,7 @@ class WarmProcesses:
             "draining": sum(not warm.is_gone for warm in self._draining),
             "running": sum(warm.running for warm in [*self._current.values(), *self._draining]),
             "replaced": self.replaced,
+            "missing": sum(_is_there(directory) for directory in self._pauses),
         }
 
     async def fork(self, directory: str | None, order: Order) -> tuple[WarmProcess, Forked]:
@@ -141,11 +142,7 @@ class WarmProcesses:
         """Ahead of any run: there is room for it, its code is there, and it did not fail just now."""
         others = [one for one in self._current if one != directory]
         pause = self._pauses.get(directory)
-        return (
-            len(others) < _AT_MOST
-            and (directory is None or Path(directory).is_dir())
-            and (pause is None or pause.is_over())
-        )
+        return len(others) < _AT_MOST and _is_there(directory) and (pause is None or pause.is_over())
 
     def _wanted(self, directory: str | None) -> set[str]:
         return self._entrypoints.get(directory, set()) - self._threaded.get(directory, set())
@@ -155,13 +152,22 @@ class WarmProcesses:
             if self._current.get(directory) is not warm:
                 return
             self._current[directory] = await self._start(directory)
-        self._draining.append(warm)
-        self.replaced += 1
-        await warm.drain()
+        await self._let_end(warm)
 
     async def _retire(self, directory: str | None, warm: WarmProcess) -> None:
         if self._current.get(directory) is warm:
             del self._current[directory]
-            self._draining.append(warm)
-            self.replaced += 1
-            await warm.drain()
+            await self._let_end(warm)
+
+    async def _let_end(self, warm: WarmProcess) -> None:
+        """After its runs. One that is silent and has none is ended: what it was to start starts elsewhere."""
+        self._draining.append(warm)
+        self.replaced += 1
+        if warm.is_silent and not warm.running:
+            await warm.close()
+        else:
+            warm.drain()
+
+
+def _is_there(directory: str | None) -> bool:
+    return directory is None or Path(directory).is_dir()

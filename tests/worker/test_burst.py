@@ -8,11 +8,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -27,8 +27,8 @@ FLOWS = """
     from prefect import flow
 
     @flow
-    def counts(n: int):
-        with Path("counted").open("a") as file:
+    def counts(n: int, into: str):
+        with Path(into).open("a") as file:
             file.write(f"{n}\\n")
 
     @flow
@@ -69,10 +69,10 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server.wait()
 
 
-@pytest.fixture
-def yard(embedded: str, tmp_path: Path) -> Iterator[Yard]:
+@pytest.fixture(scope="module")
+def yard(embedded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     with SyncPrefectClient(embedded) as client:
-        made = new_yard(client, tmp_path)
+        made = new_yard(client, tmp_path_factory.mktemp("yard"))
         made.write("some_flows", FLOWS)
         with working(made):
             yield made
@@ -80,16 +80,18 @@ def yard(embedded: str, tmp_path: Path) -> Iterator[Yard]:
 
 def test_of_runs_submitted_at_once_each_runs_once_and_completes(yard: Yard, embedded: str) -> None:
     """The stock worker marked some as crashed and left others for minutes, for the server was busy."""
+    yard.client.update_work_pool(yard.pool, WorkPoolUpdate(is_paused=True))
     deployment = yard.deploy("some_flows", "counts")
-    run_ids = [yard.start(deployment, n=n) for n in range(RUNS)]
-    yard.work(PREFECT_API_URL=embedded)
+    run_ids = [yard.start(deployment, n=n, into="counted") for n in range(RUNS)]
+    yard.worked(PREFECT_API_URL=embedded)
+    yard.client.update_work_pool(yard.pool, WorkPoolUpdate(is_paused=False))
     runs = [yard.ended(run_id) for run_id in run_ids]
     assert Counter(yard.said("counted").split()) == Counter(str(n) for n in range(RUNS))
     assert {run.run_count for run in runs} == {1}
 
 
 def test_after_its_worker_was_killed_a_run_goes_on_with_the_next(yard: Yard, embedded: str) -> None:
-    worker = yard.work(PREFECT_API_URL=embedded)
+    worker = yard.worked(PREFECT_API_URL=embedded)
     run_id = yard.start(yard.deploy("some_flows", "sits_once"), name="sitting")
     eventually(lambda: yard.said("sitting"))
     eventually(lambda: "prefect.worker.name" in yard.read(run_id).labels)
@@ -97,7 +99,7 @@ def test_after_its_worker_was_killed_a_run_goes_on_with_the_next(yard: Yard, emb
     eventually(lambda: not yard.processes_of(run_id))
     with temporary_settings({PREFECT_API_URL: embedded}):
         assert reschedule_orphans(yard.pool, "warm") == 1
-    yard.work(PREFECT_API_URL=embedded)
+    yard.worked(PREFECT_API_URL=embedded)
     assert yard.ended(run_id).run_count == 2
 
 
@@ -166,15 +168,19 @@ class UnreliableServer(ThreadingHTTPServer):
 
 
 def test_what_passes_is_waited_for_while_a_run_is_submitted(yard: Yard, embedded: str) -> None:
-    """The worker hears no events here either: it asks, as often as it is told to."""
+    """The worker hears no events here either: it asks, as often as it is told to.
+
+    It ends when it is told to though the server is gone by then: there is nobody to send its last events to.
+    """
     with UnreliableServer(embedded.removesuffix("/api")) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        run_ids = [yard.start(yard.deploy("some_flows", "counts"), n=n) for n in range(2)]
-        yard.work(PREFECT_API_URL=f"http://127.0.0.1:{server.server_port}/api")
+        for process in yard.processes:
+            yard.stop(process)
+        run_ids = [yard.start(yard.deploy("some_flows", "counts"), n=n, into="others") for n in range(2)]
+        worker = yard.work(PREFECT_API_URL=f"http://127.0.0.1:{server.server_port}/api")
         for run_id in run_ids:
             yard.ended(run_id, StateType.COMPLETED)
         for run_id in run_ids:
             assert server.asked[f"/api/flow_runs/{run_id}/set_state"] >= 9  # taken, running, completed
-        for process in yard.processes:
-            yard.stop(process)
         server.shutdown()
+    yard.stop(worker)

@@ -1,5 +1,6 @@
 """What casemill/worker/private.py takes for granted of Prefect: this fails when Prefect changes it."""
 
+import asyncio
 import inspect
 import ssl
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ import anyio
 import pytest
 from prefect import _flow_run_suspension, flow_engine
 from prefect._internal import control_listener
+from prefect._internal.concurrency.services import QueueService
 from prefect.client import orchestration
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.context import FlowRunContext
@@ -50,6 +52,24 @@ def test_the_events_that_prefects_worker_tells_are_told_by_these() -> None:
     told = inspect.getsource(BaseWorker._submit_run_and_capture_errors)
     assert "self._emit_flow_run_submitted_event(configuration)" in told
     assert "self._emit_flow_run_executed_event(result, configuration, submitted_event)" in told
+    health = inspect.signature(BaseWorker._event_related_resources).parameters
+    assert health["configuration"].default is None, "the pool alone is told with the worker's health"
+
+
+class Stuck(QueueService[int]):
+    """As events are while the server is gone."""
+
+    async def _handle(self, item: int) -> None:
+        await asyncio.Event().wait()
+
+
+def test_what_cannot_be_said_is_given_up() -> None:
+    """Prefect's own way to end is to wait for it, when the interpreter ends too."""
+    service = Stuck.instance()
+    service.send(1)
+    anyio.run(private.fall_silent, 0.1)
+    assert service._drain(at_exit=True).result(60) in (True, False)
+    assert "self.drain(at_exit=True)" in inspect.getsource(Stuck._at_exit)
 
 
 def test_an_intent_needs_a_process_that_listens() -> None:

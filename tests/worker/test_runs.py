@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.flow_runs import suspend_flow_run
 
+from casemill.monitoring.changes import WorkerTold
+from casemill.monitoring.events import changes_of
+from casemill.monitoring.worker_health import WorkerHealth
+from casemill.worker.health import HEALTH
 from tests.worker.yard import Yard, eventually, new_yard, working
 
 FLOWS = """
@@ -94,13 +98,18 @@ FLOWS = """
 
 
 @pytest.fixture(scope="module")
-def yard(client: SyncPrefectClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    """A worker that all of these share: that is what its runs must not notice."""
+def shared(client: SyncPrefectClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     made = new_yard(client, tmp_path_factory.mktemp("yard"))
     made.write("some_flows", FLOWS)
     with working(made):
-        made.work()
         yield made
+
+
+@pytest.fixture
+def yard(shared: Yard) -> Yard:
+    """With a worker that all of these share: that is what its runs must not notice."""
+    shared.worked()
+    return shared
 
 
 def told(yard: Yard, name: str) -> dict[str, Any]:
@@ -138,11 +147,19 @@ def test_the_worker_tells_of_the_process_what_prefects_own_tells(yard: Yard) -> 
     assert labels["prefect.worker.name"] == "warm"
 
 
-def test_the_worker_tells_how_it_is(yard: Yard) -> None:
-    wanted = EventFilter(event=EventNameFilter(name=["casemill.worker.health"]))
+def test_the_worker_tells_how_it_is_and_the_recorder_understands(yard: Yard) -> None:
+    """Not before it has something to fork from, and at once then."""
+    pool = yard.client.read_work_pool(yard.pool)
+    wanted = EventFilter(
+        event=EventNameFilter(name=[HEALTH]), related=EventRelatedFilter(id=[f"prefect.work-pool.{pool.id}"])
+    )
     [event] = eventually(lambda: yard.client.read_events(wanted, limit=1).events)
-    assert event.payload["fork_parents"].keys() == {"warm", "draining", "running", "replaced"}
-    assert 0 < event.payload["memory_used"] <= event.payload["memory_total"]
+    [told] = changes_of(event, 20_000)
+    assert isinstance(told, WorkerTold)
+    assert (told.worker, told.pool) == ("warm", yard.pool)
+    health = WorkerHealth.model_validate(told.health)
+    assert (health.fork_parents.warm, health.fork_parents.missing) == (1, 0)
+    assert 0 < health.memory_used <= health.memory_total
 
 
 def test_an_interpreters_own_variables_are_honoured_by_starting_one(yard: Yard) -> None:
@@ -267,17 +284,13 @@ def test_a_pool_of_prefects_type_is_served_and_a_stock_worker_runs_the_same_depl
     assert told(yard, "warm")["cwd"] == told(yard, "stock")["cwd"]
 
 
-def test_a_worker_that_is_killed_takes_its_runs_with_it(client: SyncPrefectClient, tmp_path: Path) -> None:
-    yard = new_yard(client, tmp_path)
-    yard.write("some_flows", FLOWS)
-    with working(yard):
-        worker = yard.work()
-        run_id = yard.start(yard.deploy("some_flows", "sleeps"), name="orphan.pid")
-        helper = int(eventually(lambda: yard.said("orphan.pid")))
-        yard.stop(worker, signal.SIGKILL)
-        eventually(lambda: not yard.processes_of(run_id))
-        eventually(lambda: not Path(f"/proc/{helper}").exists() or _is_zombie(helper))
-        assert yard.read(run_id).state_type == StateType.RUNNING, "who looks after lost runs must find it"
+def test_a_worker_that_is_killed_takes_its_runs_with_it(yard: Yard) -> None:
+    run_id = yard.start(yard.deploy("some_flows", "sleeps"), name="orphan.pid")
+    helper = int(eventually(lambda: yard.said("orphan.pid")))
+    yard.stop(yard.worked(), signal.SIGKILL)
+    eventually(lambda: not yard.processes_of(run_id))
+    eventually(lambda: not Path(f"/proc/{helper}").exists() or _is_zombie(helper))
+    assert yard.read(run_id).state_type == StateType.RUNNING, "who looks after lost runs must find it"
 
 
 def _is_zombie(pid: int) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,6 +25,8 @@ def command(folder: Path, *words: str) -> Order:
 
 
 def with_parent(act: Callable[[WarmProcess], Awaitable[None]]) -> None:
+    """One that does not outlive the test: it may be killed."""
+
     async def acted() -> None:
         warm = await WarmProcess.start(None, [], dict(os.environ))
         try:
@@ -35,6 +37,22 @@ def with_parent(act: Callable[[WarmProcess], Awaitable[None]]) -> None:
     asyncio.run(acted())
 
 
+Act = Callable[[Callable[[WarmProcess], Awaitable[None]]], None]
+
+
+@pytest.fixture(scope="module")
+def with_warm() -> Iterator[Act]:
+    """with_warm(act): with one that is shared, for starting one takes seconds."""
+    with asyncio.Runner() as runner:
+        warm = runner.run(WarmProcess.start(None, [], dict(os.environ)))
+
+        async def acted(act: Callable[[WarmProcess], Awaitable[None]]) -> None:
+            await act(warm)
+
+        yield lambda act: runner.run(acted(act))
+        runner.run(warm.close())
+
+
 def is_alive(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -42,7 +60,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_it_tells_how_what_it_forked_ended(tmp_path: Path) -> None:
+def test_it_tells_how_what_it_forked_ended(tmp_path: Path, with_warm: Act) -> None:
     async def act(warm: WarmProcess) -> None:
         good = await warm.fork(command(tmp_path, "sh", "-c", "pwd > where"))
         bad = await warm.fork(command(tmp_path, "sh", "-c", "exit 7"))
@@ -51,30 +69,63 @@ def test_it_tells_how_what_it_forked_ended(tmp_path: Path) -> None:
         assert [one.status for one in ended] == [0, 7, -signal.SIGSEGV]
         assert (tmp_path / "where").read_text().strip() == str(tmp_path)
 
-    with_parent(act)
+    with_warm(act)
 
 
-def test_a_signal_reaches_the_whole_group_and_what_is_left_of_it_is_killed(tmp_path: Path) -> None:
+def test_a_signal_reaches_the_whole_group_and_what_is_left_of_it_is_killed(
+    tmp_path: Path, with_warm: Act
+) -> None:
     async def act(warm: WarmProcess) -> None:
         script = "sh -c 'trap \"\" TERM; echo $$ > stubborn; while :; do sleep 1; done' & wait"
         forked = await warm.fork(command(tmp_path, "sh", "-c", script))
         await asyncio.to_thread(
             eventually, lambda: (tmp_path / "stubborn").exists() and (tmp_path / "stubborn").read_text()
         )
-        await warm.signal(forked, signal.SIGTERM)
+        warm.signal(forked, signal.SIGTERM)
         assert (await forked.ended).status == -signal.SIGTERM
         stubborn = int((tmp_path / "stubborn").read_text())
         await asyncio.to_thread(eventually, lambda: not is_alive(stubborn))
 
-    with_parent(act)
+    with_warm(act)
+
+
+def test_an_answer_that_nobody_waits_for_any_more_keeps_no_other_from_being_heard(
+    tmp_path: Path, with_warm: Act
+) -> None:
+    """A worker that was told to end while it asked heard nothing any more, and waited for ever."""
+
+    async def act(warm: WarmProcess) -> None:
+        asked = asyncio.create_task(warm.is_fresh())
+        await asyncio.sleep(0)
+        asked.cancel()
+        forked = await warm.fork(command(tmp_path, "true"))
+        assert (await forked.ended).status == 0
+        assert await warm.is_fresh()
+
+    with_warm(act)
+
+
+def test_what_a_stopped_parent_forked_is_killed_all_the_same(tmp_path: Path, with_warm: Act) -> None:
+    async def act(warm: WarmProcess) -> None:
+        forked = await warm.fork(command(tmp_path, "sleep", "600"))
+        os.kill(warm.pid, signal.SIGSTOP)
+        try:
+            await warm.kill(forked)
+            assert (await forked.ended).status == -signal.SIGKILL
+            await asyncio.to_thread(eventually, lambda: not is_alive(forked.pid))
+        finally:
+            os.kill(warm.pid, signal.SIGCONT)
+        assert await warm.is_fresh()
+
+    with_warm(act)
 
 
 def test_a_drained_parent_ends_after_the_last_that_it_forked(tmp_path: Path) -> None:
     async def act(warm: WarmProcess) -> None:
         forked = await warm.fork(command(tmp_path, "sleep", "600"))
-        await warm.drain()
+        warm.drain()
         assert is_alive(forked.pid)
-        await warm.signal(forked, signal.SIGKILL)
+        warm.signal(forked, signal.SIGKILL)
         assert (await forked.ended).status == -signal.SIGKILL
         await asyncio.to_thread(eventually, lambda: not is_alive(warm.pid))
 
@@ -93,7 +144,11 @@ def test_what_it_forked_dies_with_it(tmp_path: Path) -> None:
     with_parent(act)
 
 
-def test_a_parent_that_died_is_replaced(tmp_path: Path) -> None:
+def test_a_parent_that_died_or_does_not_answer_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_process, "_ANSWER_SECONDS", 1)
+
     async def acted() -> None:
         async with WarmProcesses(lambda: dict(os.environ)) as parents:
             parents.learn(CodePlace())
@@ -103,6 +158,14 @@ def test_a_parent_that_died_is_replaced(tmp_path: Path) -> None:
             second, forked = await parents.fork(None, command(tmp_path, "true"))
             assert (await forked.ended).status == 0
             assert second.pid != first.pid
+            os.kill(second.pid, signal.SIGSTOP)
+            begun = asyncio.create_task(parents.fork(None, command(tmp_path, "true")))
+            await asyncio.sleep(0)
+            await parents.refresh()
+            third, forked = await begun
+            assert (await forked.ended).status == 0
+            assert third.pid != second.pid
+            assert not is_alive(second.pid)
 
     asyncio.run(acted())
 
@@ -139,9 +202,11 @@ def test_a_parent_that_does_not_start_is_tried_again_later_or_when_a_run_needs_i
                 await parents.refresh()
             await parents.refresh()
             assert environment.asked == 1
+            assert parents.health()["missing"] == 1
             environment.is_broken = False
             _, forked = await parents.fork(None, command(tmp_path, "true"))
             assert (await forked.ended).status == 0
+            assert (parents.health()["missing"], parents.health()["warm"]) == (0, 1)
 
     asyncio.run(acted())
 

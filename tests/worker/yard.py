@@ -117,6 +117,11 @@ class Yard:
         self.processes.append(process)
         return process
 
+    def worked(self, **environment: str) -> subprocess.Popen[str]:
+        """The worker that is there, or a new one where a test ended it: to start one takes seconds."""
+        there = [process for process in self.processes if process.poll() is None]
+        return there[-1] if there else self.work(**environment)
+
     def stop(self, process: subprocess.Popen[str], signum: int = signal.SIGTERM) -> None:
         process.send_signal(signum)
         process.wait(60)
