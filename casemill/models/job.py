@@ -78,6 +78,7 @@ class Job(Table, table=True):
         Index("ix_jobs_error_fingerprint", "error_fingerprint", "user_id"),
         Index("ix_jobs_status_scheduled", "status", "scheduled_at"),
         Index("ix_jobs_status_finished", "status", "finished_at"),
+        Index("ix_jobs_deployment_scheduled", "deployment_id", "scheduled_at"),
     )
 
     id: UUID = Field(primary_key=True)

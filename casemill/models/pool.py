@@ -2,16 +2,20 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import JSON, BigInteger, Text
 from sqlmodel import Field
 
 from casemill.models.columns import Table, Utc, Words, utc_now
 
 
 class Worker(Table, table=True):
-    """cpu_percent and memory_bytes are of it and all its jobs; None where it runs on a host we cannot see."""
+    """cpu_percent and memory_bytes are of it and all its jobs; None where it runs on a host we cannot see.
+
+    health is what it said last of itself and its host, if it is of our type, and health_at when.
+    """
 
     __tablename__ = "workers"
 
@@ -20,6 +24,8 @@ class Worker(Table, table=True):
     last_heartbeat_at: datetime | None = Field(default=None, sa_type=Utc)
     cpu_percent: float | None = None  # 100 is one core
     memory_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    health: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    health_at: datetime | None = Field(default=None, sa_type=Utc)
     recorded_at: datetime = Field(default_factory=utc_now, sa_type=Utc)
 
 

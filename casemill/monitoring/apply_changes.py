@@ -43,10 +43,12 @@ from casemill.monitoring.changes import (
     JobState,
     ProcessBegan,
     ProcessEnded,
+    WorkerTold,
 )
 from casemill.monitoring.dependencies import settle
 from casemill.monitoring.failure import said_failure
 from casemill.monitoring.process_evidence import show_as_it_is
+from casemill.monitoring.worker_health import record_health
 from casemill.operations.job_dependencies import after_in
 
 SETTLED = timedelta(seconds=5)
@@ -293,6 +295,11 @@ def _(change: AttemptOutcome, session: Session) -> None:
     _add(session, TaskAttempt, list(key), **key, created_at=change.at)
     mine = (TaskAttempt.task_run_id == change.task_run_id, TaskAttempt.attempt == change.attempt)
     _moved(session, TaskAttempt, mine, **change.values)
+
+
+@_apply.register
+def _(change: WorkerTold, session: Session) -> None:
+    record_health(session, change)
 
 
 def _say_why(session: Session, mine: tuple[Any, ...], change: AttemptState) -> None:

@@ -113,6 +113,16 @@ class AttemptOutcome:
     values: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerTold:
+    """How a worker of this pool said that it and its host are; health as of `WorkerHealth`, as JSON."""
+
+    worker: str
+    pool: str
+    at: datetime
+    health: dict[str, Any]
+
+
 Change = (
     JobState
     | JobFacts
@@ -124,4 +134,5 @@ Change = (
     | JobGone
     | AttemptState
     | AttemptOutcome
+    | WorkerTold
 )

@@ -19,6 +19,7 @@ from casemill.monitoring.changes import (
     JobState,
     ProcessBegan,
     ProcessEnded,
+    WorkerTold,
 )
 from casemill.monitoring.failure import Failure
 from casemill.monitoring.job_labels import told_by_tags
@@ -26,6 +27,8 @@ from casemill.monitoring.process_evidence import ENDED, STARTED
 from casemill.monitoring.recorded_json import recorded, recorded_text, storable
 from casemill.monitoring.state_words import attempt_word, job_words
 from casemill.monitoring.telling import FAILED_ATTEMPT, PROGRESS, RESULT
+from casemill.monitoring.worker_health import WorkerHealth
+from casemill.worker.health import HEALTH
 
 PREFIXES = ["prefect.flow-run.", "prefect.task-run.", "prefect.worker.", "casemill."]
 _JOB, _TASK = "prefect.flow-run.", "prefect.task-run."
@@ -43,6 +46,8 @@ def changes_of(event: Event, at_most: int) -> list[Change]:
             return _attempt(event)
         if event.event in (STARTED, ENDED):
             return _process(event)
+        if event.event == HEALTH:
+            return _worker(event)
         return _told(event, at_most)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return []
@@ -111,6 +116,14 @@ def _process(event: Event) -> list[Change]:
         return []
     kind = ProcessBegan if event.event == STARTED else ProcessEnded
     return [kind(job_id, event.occurred)]
+
+
+def _worker(event: Event) -> list[Change]:
+    name, pool = event.resource.name, _named(event, "work-pool")
+    if not name or pool is None:
+        return []
+    health = WorkerHealth.model_validate(event.payload)
+    return [WorkerTold(storable(name), pool, event.occurred, health.model_dump())]
 
 
 def _told(event: Event, at_most: int) -> list[Change]:

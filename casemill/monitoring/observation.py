@@ -115,6 +115,8 @@ def compared(known: Iterable[Row], seen: Iterable[Row]) -> News:
 def write(session: Session, news: News, now: datetime) -> None:
     for row in news.changed:
         row.recorded_at = now
+        if isinstance(row, Worker) and (known := session.get(Worker, row.name)):
+            row.health, row.health_at = known.health, known.health_at  # it tells those itself
         session.merge(row)
     for row in news.gone:
         model = type(row)

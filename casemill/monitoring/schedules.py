@@ -29,6 +29,7 @@ from casemill.models import Batch, JobType, Role
 from casemill.models.columns import utc_now
 from casemill.monitoring.job_labels import told_by_tags
 from casemill.monitoring.jobs import batch_tag, first_state, prefect, user_queue, user_tag
+from casemill.monitoring.last_runs import LastRun, last_runs
 from casemill.monitoring.planned_batches import SCHEDULED_BATCH, plan_runs
 from casemill.operations.job_dependencies import After, require_possible
 from casemill.workspace import Workspace
@@ -47,7 +48,8 @@ _TEMPLATE = "__prefect_kind"  # in a parameter, it would have Prefect put variab
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Of cron, every_seconds and rrule one is set. next_runs are those Prefect has planned already.
+    """Of cron, every_seconds and rrule one is set. next_runs are those Prefect has planned already; last_run
+    is that of its deployment, by the clock or by hand.
 
     parameters are what it starts its deployment with, beside the deployment's own.
     """
@@ -61,6 +63,7 @@ class Schedule:
     timezone: str
     active: bool
     next_runs: tuple[datetime, ...]
+    last_run: LastRun | None
     parameters: dict[str, Any]
     for_admins: bool  # to start by hand
 
@@ -68,10 +71,16 @@ class Schedule:
 def schedules(workspace: Workspace) -> list[Schedule]:
     """Of all deployments of our pool, by name. Those of users are batch schedules, see batch_schedules.py."""
     with prefect() as client:
-        found = [
-            _schedule(client, name, deployment, schedule)
+        deployments = [
+            (name, deployment)
             for name, deployment in _deployments(client, workspace.settings.work_pool)
-            if name != SCHEDULED_BATCH
+            if name != SCHEDULED_BATCH and deployment.schedules
+        ]
+        with workspace.database.read() as session:
+            lately = last_runs(session, {deployment.id for _, deployment in deployments})
+        found = [
+            _schedule(client, name, deployment, schedule, lately.get(deployment.id))
+            for name, deployment in deployments
             for schedule in deployment.schedules
         ]
     return sorted(found, key=lambda schedule: (schedule.name, schedule.id))
@@ -91,7 +100,9 @@ def set_schedule(workspace: Workspace, schedule_id: UUID, *, active: bool) -> Sc
         if not deployment.paused:
             plan_runs(client, deployment.id)
         schedule.active = active
-        return _schedule(client, name, deployment, schedule)
+        with workspace.database.read() as session:
+            lately = last_runs(session, [deployment.id])
+        return _schedule(client, name, deployment, schedule, lately.get(deployment.id))
 
 
 def start_scheduled_run(workspace: Workspace, actor: Actor, schedule_id: UUID) -> UUID:
@@ -173,7 +184,11 @@ def _deployment(client: SyncPrefectClient, work_pool: str, name: str) -> Deploym
 
 
 def _schedule(
-    client: SyncPrefectClient, name: str, deployment: DeploymentResponse, schedule: DeploymentSchedule
+    client: SyncPrefectClient,
+    name: str,
+    deployment: DeploymentResponse,
+    schedule: DeploymentSchedule,
+    last_run: LastRun | None,
 ) -> Schedule:
     when = schedule.schedule
     active = schedule.active and not deployment.paused
@@ -187,6 +202,7 @@ def _schedule(
         timezone=getattr(when, "timezone", None) or "UTC",
         active=active,
         next_runs=_next_runs(client, deployment.id, schedule.id) if active else (),
+        last_run=last_run,
         parameters=schedule.parameters,
         for_admins=_is_for_admins(name, deployment),
     )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from casemill.models import Worker
 from casemill.monitoring.durations import clock, in_words
+from casemill.monitoring.worker_health import health_of
 
 LATE = timedelta(seconds=75)
 """Workers are heard every 30 s; after 90 Prefect calls them offline."""
@@ -17,7 +18,7 @@ _RECORDER_SILENT = timedelta(seconds=30)
 
 class Colour(StrEnum):
     GREEN = "green"  # active and healthy
-    YELLOW = "yellow"  # busy with the queue growing, or not heard as it should be
+    YELLOW = "yellow"  # busy with the queue growing, unwell, or not heard as it should be
     RED = "red"  # none is online
 
 
@@ -78,6 +79,9 @@ def _colour(
     if latest is None or now - latest > LATE:
         since = f"for {in_words(now - latest)}" if latest else "at all"
         return Colour.YELLOW, f"No worker has been heard {since}; one that is well is heard every 30 s"
+    for worker in online:
+        if (health := health_of(worker, now)) and health.trouble:
+            return Colour.YELLOW, f"Worker {worker.name} {health.trouble}"
     if load.pool_paused:
         return Colour.GREEN, f"{_workers(len(online))} online; the queue is paused"
     long_wait = load.longest_wait is not None and load.longest_wait > LONG_WAIT

@@ -12,6 +12,12 @@ HEARD = Worker(name="well", online=True, last_heartbeat_at=ago(10))
 LATE = Worker(name="late", online=True, last_heartbeat_at=ago(80))
 GONE = Worker(name="gone", online=False, last_heartbeat_at=ago(700))
 NEVER = Worker(name="never", online=True, last_heartbeat_at=None)
+HEALTH = {
+    "cpu_percent": 5, "memory_used": 1 << 30, "memory_total": 8 << 30, "slots_used": 0, "slots": 4,
+    "fork_parents": {"warm": 0, "draining": 0, "running": 0, "replaced": 0, "missing": 1},
+}  # fmt: skip
+STUCK = Worker(name="stuck", online=True, last_heartbeat_at=ago(10), health=HEALTH, health_at=ago(20))
+WAS_STUCK = Worker(name="stuck", online=True, last_heartbeat_at=ago(10), health=HEALTH, health_at=ago(100))
 FULL = {"running": 10, "limit": 10, "waiting": 4}
 LONG, SHORT = timedelta(minutes=6), timedelta(minutes=1)
 
@@ -34,6 +40,8 @@ LONG, SHORT = timedelta(minutes=6), timedelta(minutes=1)
         ([HEARD], Load(**FULL, longest_wait=LONG), NOW, "yellow", "has waited for 6 min"),
         ([HEARD], Load(waiting=1, longest_wait=LONG), NOW, "yellow", "though a place is free"),
         ([HEARD], Load(running=2, limit=10, waiting=9, grown_by=9), NOW, "green", "2 jobs running"),
+        ([STUCK, HEARD], Load(pool_paused=True), NOW, "yellow", "Worker stuck cannot start jobs"),
+        ([WAS_STUCK, HEARD], Load(), NOW, "green", "2 workers are online"),
         ([LATE], Load(), NOW, "yellow", "heard for 80 s"),
         ([NEVER], Load(), NOW, "yellow", "heard at all"),
         ([HEARD], Load(), ago(120), "yellow", "recorder has not been seen since"),

@@ -24,7 +24,7 @@ from casemill.settings import Settings
 from casemill.web.api.retention import ShownCleanup
 from casemill.web.api.workers import ShownLight, ShownWorker
 from casemill.web.deps import GivenWorkspace, Viewer
-from casemill.web.shown_jobs import ShownJob
+from casemill.web.shown_jobs import ShownJob, title_of
 
 router = APIRouter(tags=["queue"])
 
@@ -153,7 +153,7 @@ def show_queue(
         return QueueSummary(
             counts=ShownCounts.model_validate(counted),
             workers=ShownLight.model_validate(light_of(session, scene, line.turn, now)),
-            worker_list=[ShownWorker.model_validate(worker) for worker in scene.workers],
+            worker_list=[ShownWorker.of(worker, now) for worker in scene.workers],
             host=ShownHost.model_validate(_HOST.read()),
             limits=_limits(session, workspace.settings, scene, actor),
             paused=scene.pool_paused,
@@ -192,7 +192,8 @@ def _queues(session: Session, actor: Actor) -> list[ShownQueue]:
 
 def _names(session: Session, waiting: Iterable[Waiting]) -> dict[UUID, str]:
     ids = {job_id for each in waiting for reason in each.reasons for job_id in reason.jobs}
-    return dict(session.exec(select(Job.id, Job.name).where(col(Job.id).in_(ids))).all())
+    rows = session.exec(select(Job.id, Job.name, Job.flow_name).where(col(Job.id).in_(ids)))
+    return {job_id: title_of(job_id, name, flow_name) for job_id, name, flow_name in rows}
 
 
 def _alerts(session: Session, actor: Actor) -> list[ShownAlert]:

@@ -7,7 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from casemill.access.actor import Actor
 from casemill.access.audit import audited
+from casemill.models import JobStatus, JobSubStatus
 from casemill.monitoring.schedules import (
     Schedule,
     schedules,
@@ -21,6 +23,16 @@ from casemill.web.deps import Admin, GivenWorkspace, Operator, Viewer
 router = APIRouter(tags=["schedules"])
 
 ScheduleId = Annotated[UUID, Path(alias="id")]
+
+
+class ShownLastRun(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    job_id: UUID | None = Field(description="Null for those who do not see the job.")
+    status: JobStatus
+    sub_status: JobSubStatus | None
+    at: datetime = Field(description="When it began, or was to begin if it crashed before it did.")
+    finished_at: datetime | None
 
 
 class ShownSchedule(BaseModel):
@@ -37,12 +49,18 @@ class ShownSchedule(BaseModel):
     timezone: str
     active: bool
     next_runs: list[datetime] = Field(description="Those that are planned already.")
+    last_run: ShownLastRun | None = Field(
+        description="The last job of the deployment, by the clock or by hand, without skipped ones."
+    )
     parameters: dict[str, Any] = Field(description="What it starts its deployment with.")
     for_admins: bool = Field(description="Only admins start it by hand: it touches everybody.")
 
     @classmethod
-    def of(cls, schedule: Schedule) -> Self:
-        return cls.model_validate(schedule)
+    def of(cls, schedule: Schedule, actor: Actor) -> Self:
+        shown = cls.model_validate(schedule)
+        if schedule.last_run and shown.last_run and not actor.sees(schedule.last_run.user_id):
+            shown.last_run.job_id = None
+        return shown
 
 
 class ScheduleList(BaseModel):
@@ -63,9 +81,9 @@ class StartedRun(BaseModel):
 
 
 @router.get("/schedules")
-def list_schedules(_actor: Viewer, workspace: GivenWorkspace) -> ScheduleList:
+def list_schedules(actor: Viewer, workspace: GivenWorkspace) -> ScheduleList:
     """By name."""
-    return ScheduleList(schedules=[ShownSchedule.of(schedule) for schedule in schedules(workspace)])
+    return ScheduleList(schedules=[ShownSchedule.of(schedule, actor) for schedule in schedules(workspace)])
 
 
 @router.post("/schedules/{id}/pause")
@@ -74,7 +92,7 @@ def pause_schedule(schedule_id: ScheduleId, actor: Admin, workspace: GivenWorksp
     with audited(workspace.database, actor, "schedule.pause", f"schedule:{schedule_id}") as detail:
         schedule = set_schedule(workspace, schedule_id, active=False)
         detail["name"] = schedule.name
-    return ShownSchedule.of(schedule)
+    return ShownSchedule.of(schedule, actor)
 
 
 @router.post("/schedules/{id}/resumption")
@@ -82,7 +100,7 @@ def resume_schedule(schedule_id: ScheduleId, actor: Admin, workspace: GivenWorks
     with audited(workspace.database, actor, "schedule.resume", f"schedule:{schedule_id}") as detail:
         schedule = set_schedule(workspace, schedule_id, active=True)
         detail["name"] = schedule.name
-    return ShownSchedule.of(schedule)
+    return ShownSchedule.of(schedule, actor)
 
 
 @router.post("/schedules/{id}/runs", status_code=202)
