@@ -9,7 +9,7 @@ import pytest
 from casemill.extraction.contract import Extracted, ExtractionLimits, Reason, Unreadable
 from casemill.extraction.docx import extract_docx
 from casemill.extraction.registry import extract
-from tests.extraction.test_docx import package, part, reason, write
+from tests.extraction.docx_package import package, part, reason, write
 
 LIMITS = ExtractionLimits()
 

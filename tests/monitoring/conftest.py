@@ -2,27 +2,28 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.events import Event
 from prefect.states import Cancelled
 
 from casemill.monitoring.event_stream import EventStream
 from casemill.monitoring.telling import ProgressTeller, tell_result, telling_failures
+from casemill.workspace import Workspace
+from tests.monitoring.steering import Steered
 
 _tries: dict[str, int] = {}
 
 
-@pytest.fixture(scope="session")
-def prefect_client(prefect_server: None) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        yield client
+@pytest.fixture
+def steered(desk: Workspace, prefect_client: SyncPrefectClient) -> Steered:
+    return Steered(desk, prefect_client)
 
 
 def worth_it(_task: object, _run: object, _state: object) -> bool:

@@ -49,6 +49,7 @@ def test_another_error_or_another_place_has_another_fingerprint() -> None:
         ("Flow run encountered an exception: ValueError: broke", ("ValueError", "broke")),
         ("Task run encountered an exception KeyError: 'never'", ("KeyError", "'never'")),
         ("Flow run encountered an exception: RuntimeError", ("RuntimeError", None)),
+        ("Flow run encountered an exception: casemill.errors.Refused: a.b: c", ("Refused", "a.b: c")),
         ("3 cases, 1 failed steps", (None, "3 cases, 1 failed steps")),
         (None, (None, None)),
     ],
@@ -58,6 +59,17 @@ def test_a_failed_states_message_names_the_error(
 ) -> None:
     found = said_failure(message)
     assert (found.type, found.message) == expected
+
+
+def test_an_error_is_called_the_same_and_counted_as_one_whoever_tells_of_it() -> None:
+    """The last try of a task had the module in its name, from the log, those before it had not: one error
+    was two."""
+    traceback = TRACEBACK.format(folder="/srv", line=1, document="a.pdf", address="0x7f00aa")
+    traceback = traceback.replace("FileNotFoundError:", "casemill.storage.errors.DocumentGone:")
+    logged = logged_failure(traceback)
+    assert logged is not None
+    told = Failure("DocumentGone", logged.message, traceback)
+    assert (logged.type, logged.fingerprint) == (told.type, told.fingerprint)
 
 
 class Options(BaseModel):

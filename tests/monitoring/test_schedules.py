@@ -10,10 +10,12 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.states import Failed, Running
 
 from casemill.access.actor import Actor
 from casemill.errors import BadInput, Denied, NotFound
 from casemill.models import Batch, Role, Scope, User
+from casemill.monitoring.record_now import record_now
 from casemill.monitoring.schedules import Schedule, schedules, set_schedule, start_run, start_scheduled_run
 from casemill.settings import Settings
 from casemill.workspace import Workspace
@@ -95,6 +97,22 @@ def test_a_schedule_tells_the_runs_that_prefect_has_planned(
     apart = {(second - first).total_seconds(), (third - second).total_seconds()}
     assert apart == {15 * 60}
     assert set_schedule(office, sweep.id, active=False).next_runs == ()
+
+
+def test_a_schedule_tells_the_last_run_of_its_deployment(
+    office: Workspace, prefect_client: SyncPrefectClient
+) -> None:
+    sweep, admin = called(office, "nightly-cleanup/default"), actor(office, Role.ADMIN)
+    first, planned = (start_scheduled_run(office, admin, sweep.id) for _ in range(2))
+    record_now(office, [first, planned])
+    assert called(office, sweep.name).last_run is None
+    prefect_client.set_flow_run_state(first, Running(), force=True)
+    prefect_client.set_flow_run_state(first, Failed(message="no disk"), force=True)
+    record_now(office, [first, planned])
+    for told in (called(office, sweep.name), set_schedule(office, sweep.id, active=False)):
+        assert told.last_run is not None
+        assert (told.last_run.job_id, told.last_run.status) == (first, "failed")
+    assert called(office, "extraction-batch/default").last_run is None
 
 
 def test_a_schedule_is_paused_and_resumed(office: Workspace, prefect_client: SyncPrefectClient) -> None:
