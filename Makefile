@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-ALONE := tests/e2e/test_up.py tests/e2e/test_controls.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint lock screenshots
@@ -27,8 +26,8 @@ run: setup  ## Start Casemill with a few demo cases; Ctrl-C stops it
 	@$(BIN)/casemill up --demo
 
 test: lint  ## Check lint, types and run every test
-	@$(BIN)/python -m pytest $(ALONE)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ALONE:%=--ignore %)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/e2e
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --ignore tests/e2e
 
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .

@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,6 +24,10 @@ from casemill.storage.folder import FolderStore
 from casemill.workspace import Workspace
 from tests.paper import write_pdf
 from tests.postgres import PostgresMissing, postgres_server, run_sql
+from tests.prefect_database import migrated
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 # Read when Prefect is imported: a test that forgot its server fails, rather than starting one that stays.
 os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
@@ -39,11 +47,42 @@ def corpus() -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
+def prefect_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database of Prefect's newest schema, empty, to be copied."""
+    return migrated(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_template: Path) -> Iterator[None]:
     """A Prefect server of the tests' own, on a database that is gone afterwards."""
     from prefect.testing.utilities import prefect_test_harness  # importing Prefect takes seconds
 
-    with prefect_test_harness(server_startup_timeout=120):
+    folder = tempfile.mkdtemp()  # the harness deletes it
+    shutil.copy(prefect_template, Path(folder) / "prefect-test.db")
+    with (
+        patch("prefect.testing.utilities.mkdtemp", return_value=folder),
+        prefect_test_harness(server_startup_timeout=120),
+    ):
+        yield
+
+
+@pytest.fixture(scope="session")
+def prefect_client(prefect_server: None) -> "Iterator[SyncPrefectClient]":
+    """A client of the tests' own server."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def without_prefect() -> Iterator[None]:
+    """Prefect as it is when it is down: an address where nobody answers."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
         yield
 
 

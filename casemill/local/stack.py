@@ -180,24 +180,19 @@ class Stack:
             )
 
     def _start(self) -> None:
-        database = Database(self.settings.database)
-        migrate(database)
-        if self.with_api:
-            write_token(database, self.settings)
-            self._open.callback(self._end_token)
-        database.close()
-        SqliteIndex(self.settings.search_file).close()
+        """Importing takes seconds in each process, so what needs nothing of another starts beside it."""
         reading, writing = os.pipe()
         self._open.callback(os.close, writing)
         self._open.callback(os.close, reading)
         self._lifeline = reading
         self.say("Starting Prefect's server")
         server = self._child("prefect-server", "casemill.local.prefect_server")
+        self._make_tables()
+        api = self._child("api", "casemill.local.api") if self.with_api else None
         _wait_for(lambda: answers(self.api_url), server, self._log_path(server.name))
         self.say("Applying deployments")
         self._run_once("apply", str(self.settings.project / "deployments" / "apply.py"), "--no-worker-runs")
         self._child("recorder", "casemill.local.recorder")
-        api = self._child("api", "casemill.local.api") if self.with_api else None
         self.say("Starting a worker")
         begun = datetime.now(UTC)
         worker = self._child(
@@ -209,6 +204,15 @@ class Stack:
         _wait_for(lambda: self._worker_came(begun), worker, self._log_path(worker.name))
         if api is not None:
             _wait_for(lambda: answers(self.own_url), api, self._log_path(api.name))
+
+    def _make_tables(self) -> None:
+        database = Database(self.settings.database)
+        migrate(database)
+        if self.with_api:
+            write_token(database, self.settings)
+            self._open.callback(self._end_token)
+        database.close()
+        SqliteIndex(self.settings.search_file).close()
 
     def _end_token(self) -> None:
         database = Database(self.settings.database)

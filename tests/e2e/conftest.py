@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,6 +29,8 @@ class Up:
     home: Path
     port: int
     process: subprocess.Popen[str]
+    said: str
+    """What it printed while it started."""
 
     @property
     def api(self) -> str:
@@ -72,7 +75,11 @@ def clean_environment() -> dict[str, str]:
     } | {"COLUMNS": "200", "CASEMILL_PROCESSES": "2", "CASEMILL_CASES_PER_JOB": "500"}
 
 
-def start_up(home: Path, port: int, *arguments: str) -> Up:
+def start_up(home: Path, port: int, *arguments: str, prefect_template: Path | None = None) -> Up:
+    """With the template, Prefect finds its tables made, as it does at every start but the first."""
+    if prefect_template is not None:
+        (home / "prefect").mkdir(parents=True, mode=0o700)
+        shutil.copy(prefect_template, home / "prefect" / "prefect.db")
     process = subprocess.Popen(
         [
             CASEMILL,
@@ -98,7 +105,7 @@ def start_up(home: Path, port: int, *arguments: str) -> Up:
         line = process.stdout.readline()
         said.append(line)
         if "Stop with Ctrl-C" in line:
-            return Up(home, port, process)
+            return Up(home, port, process, "".join(said))
         if not line:
             break
     process.kill()
@@ -150,8 +157,9 @@ def processes_of(home: Path) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    running = start_up(tmp_path_factory.mktemp("up") / "home", free_port())
+def up(tmp_path_factory: pytest.TempPathFactory, prefect_template: Path) -> Iterator[Up]:
+    home = tmp_path_factory.mktemp("up") / "home"
+    running = start_up(home, free_port(), prefect_template=prefect_template)
     yield running
     if running.process.poll() is None:
         running.stop()
