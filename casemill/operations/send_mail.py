@@ -100,13 +100,13 @@ def _settle(session: Session, mail: OutgoingMail, attempt: Attempt, outcome: Out
     if isinstance(outcome, Delivered):
         values["sent_at"] = now
     if isinstance(outcome, Deferred):
-        values["next_try_at"] = outbox.next_try(mail.attempts, now)
+        values["next_try_at"] = outbox.next_try(mail, now)
     outbox.settle(session, mail.id, attempt, _STATES[type(outcome)], outcome.words, **values)
 
 
 def _let_go(session: Session, mail: OutgoingMail, attempt: Attempt, error: Exception, now: datetime) -> None:
     words = in_one_line(f"{type(error).__name__}: {error}")
-    outbox.let_go(session, mail.id, attempt, words=words, next_try_at=outbox.next_try(mail.attempts, now))
+    outbox.let_go(session, mail.id, attempt, words=words, next_try_at=outbox.next_try(mail, now))
 
 
 def _error_of(mail: OutgoingMail, outcome: Deferred | Refused | Unconfirmed) -> MailError:

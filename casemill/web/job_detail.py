@@ -47,7 +47,7 @@ class ShownDependency(BaseModel):
         job = found.job if found.job and actor.sees(found.job.user_id) else None
         return cls(
             job_id=found.job_id if job or not found.job else None,
-            name=job.name if job else None,
+            name=ShownJob.of(job).title if job else None,
             status=job.status if job else None,
             on=found.on,
             state=found.state,

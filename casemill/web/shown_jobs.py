@@ -12,6 +12,16 @@ from casemill.models import Job, JobAsk, JobStatus, JobSubStatus, JobType
 _NAMED_BY_PREFECT = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
+def title_of(job_id: UUID, name: str, flow_name: str | None) -> str:
+    """What to call a job for people: its name; where Prefect gave it one at random, its flow's name.
+
+    Our flows name their jobs once they begin; until then one is called artichoke-vicugna or the like.
+    """
+    if flow_name and _NAMED_BY_PREFECT.fullmatch(name):
+        return flow_name.replace("-", " ").replace("_", " ").capitalize()
+    return name or str(job_id)
+
+
 class ShownJob(BaseModel):
     """A job in a list, and what every action on a job answers with."""
 
@@ -49,13 +59,8 @@ class ShownJob(BaseModel):
     @computed_field
     @property
     def title(self) -> str:
-        """What to call it for people: its name; where Prefect gave it one at random, its flow's name.
-
-        Our flows name their jobs once they begin; until then one is called artichoke-vicugna or the like.
-        """
-        if self.flow_name and _NAMED_BY_PREFECT.fullmatch(self.name):
-            return self.flow_name.replace("-", " ").replace("_", " ").capitalize()
-        return self.name or str(self.id)
+        """What to call it for people."""
+        return title_of(self.id, self.name, self.flow_name)
 
     @classmethod
     def of(cls, job: Job) -> Self:

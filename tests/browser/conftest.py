@@ -67,11 +67,7 @@ class Site:
         opened.set_default_timeout(WAIT)
         self._contexts.append(opened)
         page = opened.new_page()
-        page.on("console", self._note)
-        page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        page.on(
-            "dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}") or dialog.dismiss()
-        )
+        note_complaints(page, self.complaints)
         page.goto(f"/login?token={secret}")
         return Visitor(page, user_id)
 
@@ -102,9 +98,17 @@ class Site:
         for context in self._contexts:
             context.close()
 
-    def _note(self, message: ConsoleMessage) -> None:
+
+def note_complaints(page: Page, complaints: list[str]) -> None:
+    """Notes what the page complains of in the console, breaks on, or asks in a window of its own."""
+
+    def note(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not EXPECTED.search(message.text):
-            self.complaints.append(f"{message.type}: {message.text}")
+            complaints.append(f"{message.type}: {message.text}")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+    page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
 
 
 @dataclass

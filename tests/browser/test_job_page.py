@@ -50,7 +50,7 @@ def answer_logs(page: Page, *messages: str, status: int = 200) -> list[str]:
 
 
 def failed_job(site: Site, **given: Any) -> UUID:
-    values = {"status": JobStatus.FAILED, "error_type": "builtins.OSError", "error": "no answer from host"}
+    values = {"status": JobStatus.FAILED, "error_type": "OSError", "error": "no answer from host"}
     values |= {"traceback": 'Traceback\n  File "a.py"\nOSError: no answer', "error_fingerprint": "f1"}
     return site.new_job(**{**values, "started_at": utc_now(), "finished_at": utc_now(), **given})
 

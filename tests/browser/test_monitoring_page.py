@@ -200,7 +200,13 @@ def test_it_follows_what_happens_under_an_open_drawer(site: Site) -> None:
 
 def test_the_worker_is_told_with_its_reason_on_focus(site: Site) -> None:
     with site.desk.database.write() as session:
-        session.add(Worker(name="w", online=True, last_heartbeat_at=utc_now()))
+        parents = {"warm": 1, "draining": 0, "running": 1, "replaced": 0, "missing": 0}
+        health = {
+            "cpu_percent": 40.0, "memory_used": 2e9, "memory_total": 8e9, "slots_used": 1, "slots": 4,
+            "fork_parents": parents,
+        }  # fmt: skip
+        now = utc_now()
+        session.add(Worker(name="w", online=True, last_heartbeat_at=now, health=health, health_at=now))
         session.merge(RecorderMark(seen_at=utc_now()))
     page = site.as_user(Role.VIEWER).page
     page.goto(PAGE)
@@ -211,6 +217,8 @@ def test_the_worker_is_told_with_its_reason_on_focus(site: Site) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("tooltip")).to_contain_text("1 worker is online")
     expect(page.get_by_role("tooltip")).to_contain_text("Last heartbeat")
+    of_worker = "w: 1 of 4 jobs in hand · ready to start jobs · its host: CPU 40 %, memory 2 GB of 8 GB"
+    expect(page.get_by_role("tooltip")).to_contain_text(of_worker)
 
 
 def test_statistics_are_the_teams_and_the_list_ones_own(site: Site) -> None:

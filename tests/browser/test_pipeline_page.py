@@ -20,7 +20,9 @@ from casemill.models import (
     JobType,
     ProcessingStatus,
     Role,
+    Scope,
     StepState,
+    User,
 )
 from casemill.models.columns import utc_now
 from casemill.steps.all import REGISTRY
@@ -247,6 +249,21 @@ def test_steps_bring_what_they_require_and_say_why(site: Site) -> None:
     expect(chunk).to_be_disabled()
     expect(steps).to_contain_text("Filled in: Index requires it.")
     expect(citations).not_to_be_checked()
+
+
+def test_whose_a_batch_is_stands_beside_it_for_who_sees_everybodys(site: Site) -> None:
+    owner = site.as_user(Role.OPERATOR, Scope.OWN)
+    batch = new_batch(site, new_cases(site, "Smith"), [DONE, WAITS])
+    with site.desk.database.write() as session:
+        session.get_one(Batch, batch).user_id = owner.user_id
+        name = session.get_one(User, owner.user_id).name
+    page = site.as_user(Role.VIEWER).page
+    for address, shown in ((PAGE, f"#batch-{batch}"), (f"{PAGE}?batch={batch}", "#progress")):
+        page.goto(address)
+        expect(page.locator(shown)).to_contain_text(name)
+        owner.page.goto(address)
+        expect(owner.page.locator(shown)).to_be_visible()
+        expect(owner.page.locator(shown)).not_to_contain_text(name)
 
 
 def test_a_double_click_sends_one_order_and_the_same_form_keeps_its_key(site: Site) -> None:

@@ -63,6 +63,11 @@ def test_it_says_why_a_job_waits_and_which_jobs_hold_it(site: Site) -> None:
         f"job-{holder.id}",
         *page.locator("#line-2 tr[id]").evaluate_all("rows => rows.map(row => row.id)"),
     ], "what runs comes first"
+    with site.desk.database.write() as session:  # not begun, so with the name that Prefect made up
+        session.get_one(Job, holder.id).name = "artichoke-vicugna"
+        session.get_one(Job, holder.id).flow_name = "search-sync"
+    page.reload()
+    expect(row.get_by_role("link", name="Search sync")).to_have_attribute("href", f"/jobs/{holder.id}")
     page.get_by_role("list").get_by_role("link", name="Ada").click()
     expect(page.get_by_role("heading", name="Queue of Ada")).to_be_visible()
     expect(page.get_by_text("free to go")).to_have_count(0)
@@ -165,3 +170,24 @@ def test_without_a_worker_it_says_so(site: Site) -> None:
     page.goto("/pipeline/queue")
     expect(page.locator("#standing")).to_contain_text("No worker is online")
     expect(page.locator("#workers")).to_contain_text("gone Offline")
+
+
+def test_what_a_worker_says_of_its_host_is_shown_where_workers_are(site: Site) -> None:
+    parents = {"warm": 1, "draining": 1, "running": 0, "replaced": 1, "missing": 0}
+    health = {
+        "cpu_percent": 40.0, "memory_used": 2e9, "memory_total": 8e9, "slots_used": 0, "slots": None,
+        "fork_parents": parents,
+    }  # fmt: skip
+    hostile = "<img src=x onerror=alert(1)>"
+    with site.desk.database.write() as session:
+        now = utc_now()
+        session.add(Worker(name=hostile, online=True, last_heartbeat_at=now, health=health, health_at=now))
+        session.merge(RecorderMark(seen_at=now))
+    page = site.as_user().page
+    for path, where in (("/pipeline/queue", "#workers"), ("/jobs", "main")):
+        page.goto(path)
+        expect(page.locator(where)).to_contain_text(hostile)
+        expect(page.locator(where)).to_contain_text(
+            "0 jobs in hand · ready to start jobs · 1 with older code until its jobs end · "
+            "its host: CPU 40 %, memory 2 GB of 8 GB"
+        )

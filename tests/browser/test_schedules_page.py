@@ -18,12 +18,11 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCre
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 
 from casemill.access.actor import Actor
-from casemill.models import Case, Role, Scope, User
+from casemill.models import Case, Job, JobStatus, Role, Scope, User
 from casemill.models.columns import utc_now
 from casemill.monitoring.batch_schedules import NewBatchSchedule, create_batch_schedule
 from casemill.workspace import Workspace
 from tests.browser.conftest import Site, assert_accessible
-from tests.web.without_prefect import without_prefect  # noqa: F401  a fixture
 
 T = TypeVar("T")
 
@@ -65,12 +64,6 @@ def deploy(pool: str) -> list[UUID]:
     )
     planned = scheduled_flow.to_deployment("default")
     return [one.apply(work_pool_name=pool) for one in (planned, pipeline, cleanup)]
-
-
-@pytest.fixture
-def prefect_client(prefect_server: None) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 @pytest.fixture
@@ -160,6 +153,30 @@ def test_it_says_when_and_what_starts_by_the_clock(site: Site) -> None:
     expect(row(page, "Document pipeline")).to_contain_text("Every 15 min")
     expect(row(page, "Job cleanup")).to_contain_text("Daily at 09:00 Europe/Berlin")
     expect(page.locator("main button, main input")).to_have_count(0)
+
+
+def test_casemills_own_tell_how_their_last_run_ended(site: Site) -> None:
+    page = site.as_user().page
+    page.goto(PAGE)
+    expect(row(page, "Job cleanup")).to_contain_text("never")
+    deployment = beside_the_browser(lambda: deployment_of("job-cleanup/default"))
+    job = Job(
+        id=uuid4(), status=JobStatus.FAILED, deployment_id=deployment, run_count=1, created_at=utc_now()
+    )
+    job.scheduled_at = job.started_at = utc_now() - timedelta(minutes=5)
+    with site.desk.database.write() as session:
+        session.add(job)
+    page.reload()
+    cleanup = row(page, "Job cleanup")
+    expect(cleanup).to_contain_text("Failed")
+    expect(cleanup).to_contain_text(re.compile(r"\d+ minutes ago"))
+    expect(cleanup.get_by_role("link", name="Job")).to_have_attribute("href", f"/jobs/{job.id}")
+    expect(row(page, "Document pipeline")).to_contain_text("never")
+
+
+def deployment_of(name: str) -> UUID:
+    with get_client(sync_client=True) as client:
+        return client.read_deployment_by_name(name).id
 
 
 def test_what_only_admins_may_do_is_shown_to_them_alone(site: Site) -> None:
@@ -298,7 +315,7 @@ def test_it_follows_the_jobs_and_keeps_what_is_being_typed(site: Site) -> None:
 
 def test_without_prefect_the_page_says_so(
     desk: Workspace,
-    without_prefect: None,  # noqa: F811  after the desk, which needs it, and before the site
+    without_prefect: None,  # after the desk, which needs it, and before the site
     site: Site,
 ) -> None:
     page = site.as_user().page

@@ -16,7 +16,7 @@ from tests.conftest import NewOwner
 
 
 @flow(name="extraction-batch")
-def batch_flow(batch_id: str = "", case_ids: list[str] = []) -> None:  # noqa: B006
+def batch_flow(batch_id: str = "", case_ids: tuple[str, ...] = ()) -> None:
     pass
 
 

@@ -1,6 +1,6 @@
 """Who is reminded of the end of a trial: on which day, and never twice."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from casemill.db import Database
 from casemill.models import ReminderOutcome, Trial, TrialReminder, TrialState
-from casemill.operations.trial_letters import SHOWN, TouchedTrials
+from casemill.operations.trial_letters import SHOWN, TouchedTrials, in_words
 from casemill.operations.trial_reminders import check_trial_reminders, due_reminders
 from tests.concurrency import at_once
 from tests.trials import add_trial, at, change_trial, change_user, outbox_of, settings_with, told, trial_until
@@ -119,6 +119,58 @@ def test_clocks_that_are_put_forward_or_back_do_not_move_the_day(
     found = due(ends_at, now, zone, starts_at="2010-01-01")
     assert found is not None
     assert found[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends_at", "now", "expected"),
+    [
+        # By UTC, both are still in the month before.
+        ("Europe/Berlin", "2026-03-01T00:30+01:00", "2026-02-28T00:10+01:00", (1, 1)),
+        ("Asia/Tokyo", "2028-03-01T08:00+09:00", "2028-02-29T08:30+09:00", (1, 1)),
+        # By UTC, both are in the next one.
+        ("America/Los_Angeles", "2026-04-30T20:00-07:00", "2026-04-27T17:30-07:00", (3, 3)),
+        ("Pacific/Kiritimati", "2027-01-01T10:00+14:00", "2026-12-25T00:00+14:00", (7, 7)),
+    ],
+)
+def test_a_month_ends_when_it_ends_there(zone: str, ends_at: str, now: str, expected: tuple[int, int]):
+    found = due(ends_at, now, zone)
+    assert found is not None
+    assert found[:2] == expected
+
+
+@pytest.mark.parametrize("hour", [0, 2, 9, 23])
+@pytest.mark.parametrize(
+    ("zone", "ends_on"),
+    [
+        ("Europe/Berlin", "2026-04-01"),  # forward on 29 March, three days before
+        ("Europe/Berlin", "2026-11-01"),  # back on 25 October, seven days before
+        ("America/New_York", "2026-03-09"),  # forward on the day before
+        ("America/New_York", "2026-11-01"),  # back on the last day
+        ("Australia/Lord_Howe", "2026-04-06"),  # back by half an hour
+        ("America/Santiago", "2026-09-06"),  # forward at midnight: the last day has no 00:00
+    ],
+)
+def test_each_morning_by_local_clocks_reminds_once_on_each_day_whenever_they_are_set(
+    zone: str, ends_on: str, hour: int
+):
+    there, end = ZoneInfo(zone), date.fromisoformat(ends_on)
+    trial = trial_until(datetime.combine(end, time(23, 59), there).isoformat())
+    settled: set[tuple[UUID, date, int]] = set()
+    came: list[tuple[int, int]] = []
+    for ahead in range(12, -3, -1):
+        today = end - timedelta(days=ahead)
+        now = datetime.combine(today, time(hour), there).astimezone(UTC)
+        for one in due_reminders([trial], settled, now, there, DAYS):
+            assert (one.skipped, one.days_left) == ((), one.days)
+            settled.add((trial.id, one.ends_on, one.days))
+            came.append((one.days, (end - today).days))
+    assert came == [(7, 7), (3, 3), (1, 1)]
+
+
+def test_an_end_in_the_hour_that_clocks_show_twice_says_which_it_is():
+    berlin = ZoneInfo("Europe/Berlin")
+    said = [in_words(at(moment), berlin) for moment in ("2026-10-25T00:30", "2026-10-25T01:30")]
+    assert said == ["25 October 2026, 02:30 CEST", "25 October 2026, 02:30 CET"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from sqlmodel import col, select
 from casemill.models import AuditRecord, AuditResult, Role, Scope
 from casemill.workspace import Workspace
 from tests.web.conftest import As, NewClient
-from tests.web.without_prefect import without_prefect  # noqa: F401  a fixture
 
 PATH = "/api/v1/batch-schedules"
 NIGHTLY = {"name": "nightly", "cron": "0 22 * * *", "timezone": "Europe/Berlin", "all_cases": True}
@@ -109,7 +108,7 @@ def test_what_makes_no_sense_is_in_the_audit_log_as_refused(desk: Workspace, ope
 
 def test_without_prefect_nothing_is_kept_and_it_is_worth_another_try(
     operator: As,
-    without_prefect: None,  # noqa: F811
+    without_prefect: None,
 ) -> None:
     for _ in range(2):  # the name is still free
         answer = operator.post(PATH, json=NIGHTLY)

@@ -1,11 +1,10 @@
 """Batches over HTTP, on a real Prefect server."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
 from casemill.models import AuditRecord, AuditResult, CaseStep, Role, Scope, StepState
@@ -17,12 +16,6 @@ from tests.pool import in_own_pool
 from tests.web.conftest import As, NewClient
 
 BATCHES = "/api/v1/batches"
-
-
-@pytest.fixture
-def prefect_client(prefect_server: None) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 @pytest.fixture

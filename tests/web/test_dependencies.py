@@ -1,10 +1,9 @@
 """Jobs that wait for others over HTTP, on a real Prefect server."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
 from casemill.models import AuditRecord, Job, JobDependency, JobStatus, Role
@@ -19,12 +18,6 @@ from tests.web.conftest import As, NewClient
 
 API = "/api/v1"
 RUNS = f"{API}/deployments/document-pipeline/default/runs"
-
-
-@pytest.fixture
-def prefect_client(prefect_server: None) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 @pytest.fixture

@@ -30,14 +30,13 @@ from casemill.workspace import Workspace
 from tests.conftest import NewOwner
 from tests.web.conftest import As, NewClient
 from tests.web.serving import ear, served
-from tests.web.without_prefect import without_prefect  # noqa: F401  a fixture
 
 API = "/api/v1"
 HOSTILE = ["../../etc/passwd", 'a";x="b.pdf', "naïve 契約.pdf", "invoice\u202efdp.exe", "<b>.pdf"]
 
 
 @pytest.fixture
-def operator(api_as: NewClient, without_prefect: None) -> As:  # noqa: F811
+def operator(api_as: NewClient, without_prefect: None) -> As:
     return api_as(Role.OPERATOR)
 
 

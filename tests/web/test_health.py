@@ -12,7 +12,6 @@ from casemill.models.columns import utc_now
 from casemill.web.app import create_app
 from casemill.workspace import Workspace
 from tests.web.conftest import BASE, NewClient
-from tests.web.without_prefect import without_prefect  # noqa: F401  a fixture
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_it_is_ready_when_all_it_depends_on_is_there(
 def test_it_says_what_is_missing_and_nothing_more(
     desk: Workspace,
     stranger: TestClient,
-    without_prefect: None,  # noqa: F811
+    without_prefect: None,
 ) -> None:
     mark(desk, timedelta(minutes=5))
     answer = stranger.get("/ready")
@@ -53,7 +52,7 @@ def test_it_says_what_is_missing_and_nothing_more(
 def test_an_old_schema_is_not_ready(
     desk: Workspace,
     stranger: TestClient,
-    without_prefect: None,  # noqa: F811
+    without_prefect: None,
 ) -> None:
     with desk.database.write() as session:
         session.connection().execute(text("UPDATE alembic_version SET version_num = '0001'"))

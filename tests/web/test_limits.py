@@ -1,9 +1,7 @@
 """Limits over HTTP: everybody reads them, admins change them."""
 
-from collections.abc import Iterator
-
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
 from casemill.models import AuditRecord, LimitName, Role
@@ -12,12 +10,6 @@ from tests.pool import in_own_pool
 from tests.web.conftest import NewClient
 
 LIMITS = "/api/v1/limits"
-
-
-@pytest.fixture
-def prefect_client(prefect_server: None) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 @pytest.fixture

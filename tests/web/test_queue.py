@@ -1,5 +1,6 @@
 """GET /queue and GET /workers: what everybody may know, and only one's own jobs."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 from casemill.models import Alert, Job, JobStatus, RecorderMark, Role, Scope, Severity, Worker, WorkQueue
@@ -96,6 +97,25 @@ def test_workers_are_listed_with_their_light(desk: Workspace, api_as: NewClient)
     assert [(each["name"], each["online"]) for each in found["workers"]] == [("gone", False), ("w", True)]
     assert found["workers"][0]["memory_bytes"] == 5 << 30
     assert (found["total"], found["light"]["online"], found["light"]["colour"]) == (2, 1, "green")
+
+
+def test_what_a_worker_says_of_itself_is_told_while_it_is_news(desk: Workspace, api_as: NewClient) -> None:
+    parents = {"warm": 1, "draining": 0, "running": 1, "replaced": 0, "missing": 0}
+    health = {
+        "cpu_percent": 40.0, "memory_used": 8 << 30, "memory_total": 8 << 30, "slots_used": 1, "slots": 4,
+        "fork_parents": parents,
+    }  # fmt: skip
+    now, long_ago = utc_now(), utc_now() - timedelta(seconds=95)
+    full = Worker(name="full", online=True, last_heartbeat_at=now, health=health, health_at=now)
+    furnish(desk, full, Worker(name="still", online=True, health=health, health_at=long_ago))
+    viewer = api_as(Role.VIEWER)
+    for listed, light in (
+        (viewer.get(QUEUE).json()["worker_list"], viewer.get(QUEUE).json()["workers"]),
+        ((workers := viewer.get(WORKERS).json())["workers"], workers["light"]),
+    ):
+        assert {each["name"]: each["health"] for each in listed} == {"full": health, "still": None, "w": None}
+        assert light["colour"] == "yellow"
+        assert "Worker full is on a host that is nearly out of memory" in light["reason"]
 
 
 def test_nobody_sees_the_queue_without_signing_in(api_as: NewClient) -> None:

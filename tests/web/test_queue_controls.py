@@ -1,10 +1,9 @@
 """The queue over HTTP: operators steer their own, admins everybody's."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
 from casemill.models import AuditRecord, AuditResult, Role
@@ -14,12 +13,6 @@ from tests.pool import in_own_pool, next_jobs
 from tests.web.conftest import As, NewClient
 
 QUEUE = "/api/v1/queue"
-
-
-@pytest.fixture
-def prefect_client(prefect_server: None) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Batches by the clock: once, or again and again."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -7,12 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from casemill.access.actor import Actor
 from casemill.access.audit import audited
 from casemill.monitoring import batch_schedules
 from casemill.monitoring.batch_schedules import NewBatchSchedule, ScheduledBatch, ScheduleStatus
 from casemill.steps.options import BatchOptions
 from casemill.web.deps import GivenWorkspace, Operator, Viewer
 from casemill.web.text import Word
+from casemill.workspace import Workspace
 
 router = APIRouter(tags=["schedules"])
 
@@ -123,12 +126,7 @@ def pause_batch_schedule(
     schedule_id: ScheduleId, actor: Operator, workspace: GivenWorkspace
 ) -> ShownBatchSchedule:
     """Starts nothing until it is resumed. Batches that it has started go on."""
-    with audited(
-        workspace.database, actor, "batch-schedule.pause", f"batch-schedule:{schedule_id}"
-    ) as detail:
-        found = batch_schedules.pause_batch_schedule(workspace, actor, schedule_id)
-        detail["name"] = found.schedule.name
-    return ShownBatchSchedule.of(found)
+    return _steered(workspace, actor, schedule_id, "pause", batch_schedules.pause_batch_schedule)
 
 
 @router.post("/batch-schedules/{id}/resumption")
@@ -136,12 +134,7 @@ def resume_batch_schedule(
     schedule_id: ScheduleId, actor: Operator, workspace: GivenWorkspace
 ) -> ShownBatchSchedule:
     """What it missed while it was paused is not made up for."""
-    with audited(
-        workspace.database, actor, "batch-schedule.resume", f"batch-schedule:{schedule_id}"
-    ) as detail:
-        found = batch_schedules.resume_batch_schedule(workspace, actor, schedule_id)
-        detail["name"] = found.schedule.name
-    return ShownBatchSchedule.of(found)
+    return _steered(workspace, actor, schedule_id, "resume", batch_schedules.resume_batch_schedule)
 
 
 @router.post("/batch-schedules/{id}/runs", status_code=202)
@@ -162,3 +155,17 @@ def delete_batch_schedule(schedule_id: ScheduleId, actor: Operator, workspace: G
         workspace.database, actor, "batch-schedule.delete", f"batch-schedule:{schedule_id}"
     ) as detail:
         detail["name"] = batch_schedules.delete_batch_schedule(workspace, actor, schedule_id).name
+
+
+def _steered(
+    workspace: Workspace,
+    actor: Actor,
+    schedule_id: UUID,
+    action: str,
+    steer: Callable[[Workspace, Actor, UUID], ScheduledBatch],
+) -> ShownBatchSchedule:
+    target = f"batch-schedule:{schedule_id}"
+    with audited(workspace.database, actor, f"batch-schedule.{action}", target) as detail:
+        found = steer(workspace, actor, schedule_id)
+        detail["name"] = found.schedule.name
+    return ShownBatchSchedule.of(found)

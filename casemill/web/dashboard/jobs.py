@@ -132,8 +132,8 @@ def show_jobs(
     request: Request,
     actor: Viewer,
     workspace: GivenWorkspace,
-    status: Annotated[list[JobStatus], WithoutEmpty, Query()] = [],  # noqa: B006  FastAPI copies it
-    type: Annotated[list[JobType], WithoutEmpty, Query()] = [],  # noqa: B006
+    status: Annotated[list[JobStatus], WithoutEmpty, Query(default_factory=list)],
+    type: Annotated[list[JobType], WithoutEmpty, Query(default_factory=list)],
     user: Annotated[Word | None, NoneIfEmpty] = None,
     batch: Annotated[UUID | None, NoneIfEmpty] = None,
     error: Annotated[Word | None, NoneIfEmpty] = None,

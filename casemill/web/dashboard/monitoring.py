@@ -20,10 +20,11 @@ from casemill.web.api.tasks import (
     show_task_statistics,
     show_task_throughput,
 )
-from casemill.web.api.workers import ShownLight, list_workers
+from casemill.web.api.workers import Workers, list_workers
 from casemill.web.dashboard.query import Day, NoneIfEmpty, Zone, begin_of, end_of
 from casemill.web.deps import GivenWorkspace, Viewer
 from casemill.web.rendering import show
+from casemill.web.shown_jobs import ShownJob
 from casemill.web.shown_tasks import TaskDetail, TaskList, TaskStatistics, Throughput
 from casemill.web.text import Word
 from casemill.workspace import Workspace
@@ -68,8 +69,8 @@ class MonitoringView:
         return _PERIODS[self.period]
 
     @cached_property
-    def light(self) -> ShownLight:
-        return list_workers(self._workspace, self._actor).light
+    def workers(self) -> Workers:
+        return list_workers(self._workspace, self._actor)
 
     @cached_property
     def statistics(self) -> TaskStatistics:
@@ -120,7 +121,7 @@ class MonitoringView:
         """None for a job that was deleted."""
         with self._workspace.database.read() as session:
             try:
-                return visible_job(session, self._actor, job_id).name
+                return ShownJob.of(visible_job(session, self._actor, job_id)).title
             except NotFound:
                 return None
 
