@@ -26,8 +26,7 @@ run: setup  ## Start Casemill with a few demo cases; Ctrl-C stops it
 	@$(BIN)/casemill up --demo
 
 test: lint  ## Check lint, types and run every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/e2e
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --ignore tests/e2e
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .

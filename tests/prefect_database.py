@@ -2,11 +2,18 @@
 
 import fcntl
 import os
+import sqlite3
 import subprocess
 import sys
+import urllib.request
+from contextlib import closing
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+
+from tests.concurrency import becomes_true
+from tests.ports import free_port
 
 
 def migrated(factory: pytest.TempPathFactory) -> Path:
@@ -25,13 +32,29 @@ def migrated(factory: pytest.TempPathFactory) -> Path:
 
 
 def _migrate(path: Path, home: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        env={
-            **os.environ,
-            "PREFECT_HOME": str(home),
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{path}",
-        },
-    )
+    """By a server's first start, which also registers the blocks that come with Prefect."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{path}",
+    }
+    server = subprocess.Popen([sys.executable, "-m", "casemill.local.prefect_server"], env=environment)
+    try:
+        assert becomes_true(lambda: is_up(port), 240), "Prefect's server did not come up"
+    finally:
+        server.terminate()
+        server.wait()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def is_up(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=5) as answer:
+            return answer.status == HTTPStatus.OK
+    except OSError:
+        return False

@@ -199,22 +199,28 @@ class SqliteIndex:
             raise self._broken(str(error)) from error
 
     def _create_or_recognise(self, db: sqlite3.Connection) -> None:
+        """What is there is recognised without waiting for who writes: every job opens the index."""
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("BEGIN IMMEDIATE")
-        layout = db.execute("PRAGMA user_version").fetchone()[0]
-        if layout == 0:
-            # Not executescript, which would commit first and let two processes create at once.
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                db.execute(statement)
-        elif layout != LAYOUT:
+        if (layout := _layout(db)) == 0:
+            db.execute("BEGIN IMMEDIATE")
+            if (layout := _layout(db)) == 0:  # not made by another process meanwhile
+                # Not executescript, which would commit first and let two processes create at once.
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    db.execute(statement)
+                layout = LAYOUT
+            db.execute("COMMIT")
+        if layout != LAYOUT:
             raise self._broken(f"its layout is {layout}, this version uses {LAYOUT}")
-        db.execute("COMMIT")
 
     def _broken(self, why: str) -> SearchBroken:
         return SearchBroken(
             f"the search index {self.path} cannot be used ({why}); "
             "stop Casemill, delete the file and index again"
         )
+
+
+def _layout(db: sqlite3.Connection) -> int:
+    return db.execute("PRAGMA user_version").fetchone()[0]
 
 
 def _owner(db: sqlite3.Connection, owner: Owner) -> int:

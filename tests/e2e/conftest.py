@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 from fpdf import FPDF
+
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CASEMILL = Path(sys.executable).with_name("casemill")
@@ -110,12 +111,6 @@ def start_up(home: Path, port: int, *arguments: str, prefect_template: Path | No
             break
     process.kill()
     raise AssertionError("casemill up did not come up:\n" + "".join(said))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:

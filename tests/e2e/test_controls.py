@@ -23,12 +23,12 @@ from tests.e2e.conftest import (
     Up,
     clean_environment,
     eventually,
-    free_port,
     processes_of,
     start_up,
     write_case,
 )
 from tests.e2e.slow_paper import write_slow_pdf
+from tests.ports import free_port
 
 PAGES = 700  # some seconds to read
 
@@ -74,6 +74,10 @@ class Desk:
     def shown(self, job: str) -> tuple[str, str | None]:
         [row] = self.rows("SELECT status, sub_status FROM jobs WHERE id = ?", UUID(job).hex)
         return row
+
+    def shown_error(self, job: str) -> tuple[str, str]:
+        found = self.ask("GET", f"/jobs/{UUID(job)}")
+        return found["error"], found["traceback"]
 
     def ledger(self, job: str) -> list[tuple[str, str, int]]:
         """(step, state, attempts) of all rows of its batch."""
@@ -321,6 +325,8 @@ def test_casemills_own_jobs_run_by_prefects_command_and_send_each_message_once(d
     done = eventually(lambda: over(desk, "by-hand", 12), 240)
     outcomes = Counter((flow, status) for flow, status, _ in done)
     one_at_a_time = ("trial-reminders", "trial-expirations", "mail-delivery", "search-sync", "job-cleanup")
+    errors = [desk.shown_error(job) for _, status, job in done if status == "failed"]
+    assert not errors, errors
     for flow, status in outcomes:
         assert outcomes[flow, "completed"] or flow == "mail-delivery", outcomes  # one that others began
         assert status == "completed" or (status == "cancelled" and flow in one_at_a_time), outcomes

@@ -21,11 +21,11 @@ from tests.e2e.conftest import (
     Up,
     clean_environment,
     eventually,
-    free_port,
     processes_of,
     start_up,
     write_case,
 )
+from tests.ports import free_port
 
 
 def prefect(up: Up, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -236,9 +236,11 @@ def test_a_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
     assert f"Port {port} is in use" in done.stderr
 
 
-def test_stopped_in_the_middle_it_goes_on_with_the_job_at_the_next_start(tmp_path: Path) -> None:
+def test_stopped_in_the_middle_it_goes_on_with_the_job_at_the_next_start(
+    tmp_path: Path, prefect_template: Path
+) -> None:
     """Ctrl-C ends everything within 10 s; the second start finds yesterday's data and finishes its job."""
-    up = start_up(tmp_path / "home", free_port())
+    up = start_up(tmp_path / "home", free_port(), prefect_template=prefect_template)
     for number in range(40):
         write_case(tmp_path / "folder" / f"{number:02}", f"Case {number}, 477 U.S. 317.", pages=3)
     with subprocess.Popen(

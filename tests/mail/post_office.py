@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from casemill.mail.smtp import Security
+from tests.ports import free_port
 
 USER, PASSWORD = "casemill", "open sesame, please"
 
@@ -138,12 +139,6 @@ def speaks(words: bytes) -> Generator[int]:
         Thread(target=greet, daemon=True).start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def write_certificates(folder: Path, name: str = "localhost") -> tuple[Path, Path]:

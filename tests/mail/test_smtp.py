@@ -12,11 +12,11 @@ from tests.mail.post_office import (
     PASSWORD,
     USER,
     PostOffice,
-    free_port,
     post_office,
     speaks,
     write_certificates,
 )
+from tests.ports import free_port
 
 
 class Handover:

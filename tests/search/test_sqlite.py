@@ -4,11 +4,13 @@ import multiprocessing
 import sqlite3
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from casemill.search import sqlite
 from casemill.search.contract import (
     DEEPEST,
     IndexedDocument,
@@ -182,3 +184,11 @@ def test_passages_that_searches_no_longer_find_are_not_counted_as_held(tmp_path:
     db.close()
     assert index.search("estoppel").total == 0
     assert [held.passages for held in index.held_documents(document(1).owner)] == [2]
+
+
+def test_it_opens_while_another_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SqliteIndex(tmp_path / "search.db").replace_document(document(1, "on hearsay"))
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
+    with closing(sqlite3.connect(tmp_path / "search.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert SqliteIndex(tmp_path / "search.db").search("hearsay").total == 1

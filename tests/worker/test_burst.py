@@ -1,6 +1,7 @@
 """Many runs at once on the server as `casemill up` starts it, and a server that does not always answer."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from casemill.monitoring.orphans import reschedule_orphans
-from tests.worker.yard import Yard, eventually, free_port, new_yard, working
+from tests.ports import free_port
+from tests.worker.yard import Yard, eventually, new_yard, working
 
-RUNS = 30
+RUNS = 16  # of two hundred, benchmarks/job_start.py tells
 
 FLOWS = """
     import time
@@ -40,9 +42,10 @@ FLOWS = """
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def embedded(tmp_path_factory: pytest.TempPathFactory, prefect_template: Path) -> Iterator[str]:
     """The address of a server with immediate transactions on SQLite."""
     folder, port = tmp_path_factory.mktemp("embedded"), free_port()
+    shutil.copy(prefect_template, folder / "prefect.db")
     environment = {
         **os.environ,
         "PREFECT_HOME": str(folder),

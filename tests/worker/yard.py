@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -34,12 +33,6 @@ def eventually(what: Callable[[], Any], seconds: float = 90) -> Any:
         assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
         time.sleep(0.1)
     return answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass
