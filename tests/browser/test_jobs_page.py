@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from casemill.models import JobStatus, JobType, Role, Scope
 from casemill.models.columns import utc_now
 from tests.browser.conftest import Site, assert_accessible
+from tests.browser.test_job_page import answer_logs
 
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}\u202ejavascript:alert(1)" + "x" * 300
 
@@ -118,6 +119,7 @@ def test_what_is_selected_stays_selected_on_other_pages_and_after_a_visit_elsewh
     for number in range(51):
         site.new_job(name=f"job {number}", created_at=then - timedelta(minutes=number))
     page = site.as_user().page
+    answer_logs(page)
     page.goto("/jobs")
     page.get_by_label("Select job 0", exact=True).check()
     page.get_by_role("link", name="Next").click()
