@@ -16,6 +16,8 @@ from casemill.models import (
     CaseStep,
     Job,
     JobEvent,
+    ProcessingStatus,
+    StepState,
     TaskAttempt,
 )
 from casemill.models.columns import utc_now
@@ -36,7 +38,7 @@ def failing_batch(workspace: Workspace, new_case: NewOwner) -> tuple[UUID, UUID]
     work(workspace, REGISTRY, batch)
     with workspace.database.write() as session:
         for row in session.exec(select(CaseStep).where(CaseStep.step != "parse")):
-            row.state = "failed" if row.step == "chunk" else "blocked"  # type: ignore[assignment]
+            row.state = StepState.FAILED if row.step == "chunk" else StepState.BLOCKED
             session.add(row)
     return batch, case
 
@@ -97,7 +99,7 @@ def test_restart_leaves_what_another_job_is_working_on(steered: Steered, new_cas
     with workspace.database.write() as session:
         row = session.exec(select(CaseStep).where(CaseStep.step == "chunk")).one()
         document = session.exec(select(CaseDocument)).one()
-        row.state, document.processing_status = "pending", "pending"  # type: ignore[assignment]
+        row.state, document.processing_status = StepState.PENDING, ProcessingStatus.PENDING
         session.add_all([row, document])
         session.flush()
         for kind, held in ((claims.STEP, row.id), (claims.CASE_DOCUMENT, document.id)):
