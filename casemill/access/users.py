@@ -5,7 +5,7 @@ everybody's and change nothing; operators see and steer only their own, for a ba
 somebody hours; admins see and steer all, whatever their scope says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -130,6 +130,11 @@ def user_of_id(session: Session, user_id: UUID) -> User:
     if user is None:
         raise NotFound(f"No user {user_id}; GET /users shows who there is")
     return user
+
+
+def names_of(session: Session, user_ids: Collection[UUID]) -> dict[UUID, str]:
+    """By id; of those who are there."""
+    return dict(session.exec(select(User.id, User.name).where(col(User.id).in_(user_ids))).all())
 
 
 def users_by_name(session: Session, page: int, per_page: int) -> tuple[Sequence[User], int]:

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 
 from casemill.worker.orders import FLOW_RUN_ID, NO_RUN
 
@@ -25,6 +26,18 @@ def die_with_parent(parent: int) -> None:
     _libc().prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def signal_group(leader: int, signum: int) -> None:
+    """To a child that was forked to lead a group, and all of that; also to one that has not come to lead it.
+
+    The child's id must not be another's: it has not been waited for.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        try:
+            os.killpg(leader, signum)
+        except ProcessLookupError:  # it was told of at once, and makes its group when it first runs
+            os.kill(leader, signum)
 
 
 def be_of_run(flow_run_id: str) -> None:

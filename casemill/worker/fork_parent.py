@@ -19,7 +19,7 @@ from typing import Any
 
 from casemill.worker.code_files import CodeFiles, own_code
 from casemill.worker.deaths import memory_kills
-from casemill.worker.family import be_of_run, die_with_parent
+from casemill.worker.family import be_of_run, die_with_parent, signal_group
 from casemill.worker.flow_files import FlowFiles
 from casemill.worker.orders import Ended, Order, Warm, read_line, read_order, write_line
 from casemill.worker.private import read_certificates
@@ -130,7 +130,7 @@ class ForkParent:
         for child in self._children:
             if child.number == number:
                 child.ends_with_group = True
-                _signal_group(child.pid, signum)
+                signal_group(child.pid, signum)
 
     def _tell(self, number: int, words: str) -> None:
         for child in self._children:
@@ -145,7 +145,7 @@ class ForkParent:
             # Until it is waited for, its id and its group's are nobody else's
             seen = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
             if child.ends_with_group or (seen and seen.si_code != os.CLD_EXITED):
-                _signal_group(child.pid, signal.SIGKILL)
+                signal_group(child.pid, signal.SIGKILL)
             _, status, use = os.wait4(child.pid, 0)
             os.close(child.ear)
             self._children.remove(child)
@@ -158,16 +158,11 @@ class ForkParent:
 
     def _kill_all(self) -> None:
         for child in self._children:
-            _signal_group(child.pid, signal.SIGKILL)
+            signal_group(child.pid, signal.SIGKILL)
 
     def _say(self, kind: str, content: Any) -> None:
         with suppress(OSError):  # that the worker is gone is noticed where we listen
             self._channel.sendall(write_line(kind, content))
-
-
-def _signal_group(leader: int, signum: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signum)
 
 
 def _wake(*_: object) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import sys
@@ -15,6 +14,7 @@ import anyio
 
 from casemill.errors import CasemillError
 from casemill.worker.code_files import own_code
+from casemill.worker.family import signal_group
 from casemill.worker.orders import FLOW_RUN_ID, NO_RUN, Ended, Order, order_line, read_line, write_line
 
 logger = logging.getLogger(__name__)
@@ -145,8 +145,7 @@ class WarmProcess:
             async with asyncio.timeout(_END_SECONDS):
                 await asyncio.shield(forked.ended)
         if not forked.ended.done():  # nobody waited for it, so its id is nobody else's
-            with suppress(ProcessLookupError):
-                os.killpg(forked.pid, signal.SIGKILL)
+            signal_group(forked.pid, signal.SIGKILL)
             self._hear("ended", {"number": forked.number, "ended": asdict(Ended(-signal.SIGKILL))})
 
     def tell(self, forked: Forked, words: str) -> None:

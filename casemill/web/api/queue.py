@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
 from casemill.access.actor import Actor
+from casemill.access.users import names_of
 from casemill.errors import NotFound
 from casemill.local.host import HostMeter
-from casemill.models import Alert, Job, Severity, User, WorkQueue
+from casemill.models import Alert, Job, Severity, WorkQueue
 from casemill.models.columns import utc_now
 from casemill.monitoring.dependencies import dependencies_of
 from casemill.monitoring.last_cleanup import last_cleanup
@@ -181,8 +182,7 @@ def _queues(session: Session, actor: Actor) -> list[ShownQueue]:
     """Those of nobody in particular, and of whose jobs one sees."""
     query = select(WorkQueue).where(~col(WorkQueue.is_pool)).order_by(col(WorkQueue.priority), WorkQueue.name)
     rows = [row for row in session.exec(query) if row.user_id is None or actor.sees(row.user_id)]
-    owners = [row.user_id for row in rows if row.user_id]
-    names = dict(session.exec(select(User.id, User.name).where(col(User.id).in_(owners))).all())
+    names = names_of(session, {row.user_id for row in rows if row.user_id})
     loads = load_by_queue(session)
     return [
         ShownQueue.of(row, names.get(row.user_id) if row.user_id else None, loads.get(row.name, QueueLoad()))

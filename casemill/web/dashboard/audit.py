@@ -12,12 +12,14 @@ from fastapi.responses import HTMLResponse
 from sqlmodel import col, select
 
 from casemill.access.actor import Actor
+from casemill.access.users import names_of
 from casemill.errors import BadInput
-from casemill.models import AuditResult, Batch, Job, User
+from casemill.models import AuditResult, Batch, Job
 from casemill.web.api.audit import RecordList, ShownRecord, list_audit_records, list_audited_actions
 from casemill.web.dashboard.query import Day, NoneIfEmpty, Zone, begin_of
 from casemill.web.deps import Admin, GivenWorkspace
 from casemill.web.rendering import show
+from casemill.web.shown_jobs import title_of
 from casemill.web.text import PageNumber, Word
 from casemill.workspace import Workspace
 
@@ -92,11 +94,14 @@ class AuditView:
     def _known(self) -> dict[str, Target]:
         """Those of the page that have a page of their own: a query for each kind, not for each row."""
         with self._workspace.database.read() as session:
-            jobs = session.exec(select(Job.id, Job.name).where(col(Job.id).in_(self._ids("job")))).all()
-            users = session.exec(select(User.id, User.name).where(col(User.id).in_(self._ids("user")))).all()
+            rows = select(Job.id, Job.name, Job.flow_name).where(col(Job.id).in_(self._ids("job")))
+            jobs = {row[0]: title_of(*row) for row in session.exec(rows)}
+            users = names_of(session, set(self._ids("user")))
             batches = session.exec(select(Batch.id).where(col(Batch.id).in_(self._ids("batch")))).all()
-        found = {f"job:{job}": Target("job", name or str(job)[:_SHORT], f"/jobs/{job}") for job, name in jobs}
-        found |= {f"user:{user}": Target("user", name, f"/settings?user={user}") for user, name in users}
+        found = {f"job:{job}": Target("job", name, f"/jobs/{job}") for job, name in jobs.items()}
+        found |= {
+            f"user:{user}": Target("user", name, f"/settings?user={user}") for user, name in users.items()
+        }
         return found | {
             f"batch:{batch}": Target("batch", str(batch)[:_SHORT], f"/pipeline/dashboard?batch={batch}")
             for batch in batches

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from sqlmodel import col, select
 
 from casemill.access.actor import Actor
-from casemill.models import JobType, User
+from casemill.access.users import names_of
+from casemill.models import JobType
 from casemill.monitoring.durations import in_words
 from casemill.operations.batch_status import OPEN, BatchStatus
 from casemill.steps.chunking import ChunkOptions
@@ -137,14 +137,14 @@ class PipelineView:
         return get_batch(self.batch, self._actor, self._workspace, self.page, _CASES_OF_THE_OPENED)
 
     @cached_property
-    def users(self) -> dict[UUID | None, str]:
+    def users(self) -> dict[UUID, str]:
         """Whose the shown batches are, by id, for those who see everybody's."""
         if self._actor.only_of is not None:
             return {}
         shown: list[ShownBatch] = [self.opened] if self.batch else [*self.open_batches, *self.others]
         ids = {batch.user_id for batch in shown if batch.user_id}
         with self._workspace.database.read() as session:
-            return dict(session.exec(select(User.id, User.name).where(col(User.id).in_(ids))).all())
+            return names_of(session, ids)
 
     @cached_property
     def jobs(self) -> JobList:

@@ -12,11 +12,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from sqlmodel import col, select
 
 from casemill.access.actor import Actor
+from casemill.access.users import names_of
 from casemill.errors import Unavailable
-from casemill.models import User
 from casemill.web.api.batch_schedules import ShownBatchSchedule, list_batch_schedules
 from casemill.web.api.schedules import ShownSchedule, list_schedules
 from casemill.web.api.steps import RunnableStep, list_steps
@@ -62,7 +61,7 @@ class SchedulesView:
     def _owners(self) -> dict[UUID, str]:
         ids = {schedule.user_id for schedule in self.batches.schedules}
         with self._workspace.database.read() as session:
-            return dict(session.exec(select(User.id, User.name).where(col(User.id).in_(ids))).all())
+            return names_of(session, ids)
 
     def owner(self, schedule: ShownBatchSchedule) -> str:
         if schedule.user_id == self._actor.user_id:
