@@ -2,8 +2,6 @@
 
     python benchmarks/job_start.py                          (all of it: about ten minutes on two slow cores)
     python benchmarks/job_start.py --runs 20 --only warm sqlite
-    python benchmarks/job_start.py --burst 200 --kills 2    (that a burst on `casemill up` loses nothing)
-    python benchmarks/job_start.py --cancels 100            (how soon a cancelled run is gone from it)
 
 Each database has one Prefect server, which both workers are measured on in turn. PostgreSQL is measured where
 its server programs are found, RQ where the program redis-server is: RQ (BSD licence) and its client for Redis
@@ -21,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -70,12 +67,6 @@ class Measured:
 def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="job-start-") as folder:
-        if options.burst:
-            print(json.dumps(burst(Path(folder), options.burst, options.kills), indent=2))
-            return
-        if options.cancels:
-            print(json.dumps(cancels(Path(folder), options.cancels), indent=2))
-            return
         results: dict[str, Measured] = {}
         with suppress(KeyboardInterrupt):
             for name, measured in measure_all(Path(folder), options):
@@ -92,11 +83,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=100, help="runs at once, for the throughput")
     parser.add_argument("--idle", type=int, default=20, help="runs one at a time, for the time to start")
     parser.add_argument("--only", nargs="*", default=[], help="of: sqlite postgresql stock warm rq")
-    parser.add_argument(
-        "--burst", type=int, default=0, help="submit so many at once to `casemill up`, and count"
-    )
-    parser.add_argument("--kills", type=int, default=0, help="kill its worker so often meanwhile")
-    parser.add_argument("--cancels", type=int, default=0, help="cancel so many runs of it, one after another")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -286,101 +272,6 @@ def measure_rq(folder: Path, idle: int, runs: int) -> Measured:
                 [python, program_file, path, str(idle), str(runs)], check=True, capture_output=True, text=True
             )
     return Measured(**json.loads(done.stdout))
-
-
-@contextmanager
-def casemill_up(folder: Path) -> Iterator[tuple[Path, Any]]:
-    """Its home, with the flows to run in it, and a client of its Prefect server."""
-    port, own = free_port(), free_port()
-    home = folder / "home"
-    command = [str(Path(sys.executable).with_name("casemill")), "up", "--home", str(home)]
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    ports = ["--prefect-port", str(port), "--port", str(own)]
-    with program([*command, *ports], folder / "up.log"), fresh_client() as client:
-        until(lambda: "Stop with Ctrl-C" in (folder / "up.log").read_text(), "casemill up")
-        (home / "bench.py").write_text(FLOWS)
-        yield home, client
-
-
-def burst(folder: Path, count: int, kills: int) -> dict[str, Any]:
-    """What became of so many runs submitted at once, on `casemill up` as it comes."""
-    with casemill_up(folder) as (home, client):
-        deployment = deploy(client, "casemill", home, "nothing")
-        begun = time.monotonic()
-        run_ids = [start(client, deployment) for _ in range(count)]
-        for number in range(kills):
-            part = count * (number + 1) // (kills + 1)
-            until(lambda part=part: ended(client, run_ids) >= part, "a part of the runs", pause=2)
-            for process in psutil.process_iter():
-                with suppress(psutil.Error):
-                    if "casemill.local.prefect_worker" in process.cmdline() and process.environ().get(
-                        "CASEMILL_HOME"
-                    ) == str(home):
-                        process.kill()
-        runs = over(client, run_ids)
-        seconds = time.monotonic() - begun
-    return {
-        "states": Counter(run.state_name for run in runs),
-        "began more than once": sum(run.run_count > 1 for run in runs),
-        "seconds": round(seconds, 1),
-        "worker killed": kills,
-    }
-
-
-def cancels(folder: Path, count: int) -> dict[str, Any]:
-    """How long after each of so many cancellations, one after the other, process and slot were there."""
-    from prefect.states import Cancelling
-
-    gone, free = [], []
-    with casemill_up(folder) as (home, client):
-        deployment = deploy(client, "casemill", home, "sits")
-        for _ in range(count):
-            run_id = start(client, deployment)
-            until(lambda id=run_id: client.read_flow_run(id).state_name == "Running", "a run", pause=0.1)
-            process = process_of(run_id)
-            asked = time.monotonic()
-            client.set_flow_run_state(run_id, Cancelling())
-            until(lambda one=process: not is_alive(one), "a process to be gone", pause=0.02)
-            gone.append(time.monotonic() - asked)
-            [run] = over(client, [run_id])
-            assert run.state_name == "Cancelled", run.state
-            free.append(time.monotonic() - asked)
-    return {
-        "cancelled": count,
-        "process gone after": spread(gone),
-        "slot free after": spread(free),
-    }
-
-
-def spread(times: list[float]) -> dict[str, float]:
-    return {
-        "p50": round(statistics.median(times), 2),
-        "p95": round(p95(times), 2),
-        "most": round(max(times), 2),
-    }
-
-
-def process_of(run_id: UUID) -> psutil.Process:
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get("PREFECT__FLOW_RUN_ID") == str(run_id):
-                return process
-    raise LookupError(f"no process of run {run_id}")
-
-
-def is_alive(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def ended(client: Any, run_ids: list[UUID]) -> int:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-
-    wanted = FlowRunFilter(id=FlowRunFilterId(any_=run_ids))
-    return sum(
-        bool(run.state and run.state.is_final()) for run in client.read_flow_runs(flow_run_filter=wanted)
-    )
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from casemill.monitoring.orphans import reschedule_orphans
 from tests.ports import free_port
 from tests.worker.yard import Yard, eventually, new_yard, working
 
-RUNS = 16  # of two hundred, benchmarks/job_start.py tells
+RUNS = 16  # of two hundred, benchmarks/burst.py tells
 
 FLOWS = """
     import time
