@@ -32,9 +32,18 @@ if TYPE_CHECKING:
 # Read when Prefect is imported: a test that forgot its server fails, rather than starting one that stays.
 os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
 
+E2E = Path(__file__).parent / "e2e"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 NewOwner = Callable[..., UUID]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes, each runs whole files; one begins with e2e, whose files share a stack."""
+    items.sort(key=lambda item: not item.path.is_relative_to(E2E))
+    for item in items:
+        together = E2E if item.path.is_relative_to(E2E) else item.path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
 
 
 @pytest.fixture(scope="session")

@@ -227,6 +227,8 @@ def _submit(
 @contextmanager
 def prefect() -> Generator[SyncPrefectClient]:
     """A client of Prefect's API. Raises PrefectUnreachable where nobody answers, or only with errors."""
+    if not PREFECT_API_URL.value():  # Prefect would start a server of its own, which knows of nothing
+        raise PrefectUnreachable("Nobody said where Prefect's server is: set PREFECT_API_URL to its address")
     with telling_unreachable(), get_client(sync_client=True) as client:
         yield client
 

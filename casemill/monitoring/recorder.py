@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 500
 _WAIT_SECONDS = 0.25
 _ASLEEP_SECONDS = 10
+_WRITTEN_SECONDS = 10  # after which Prefect's server has written down what it tells of task runs
 _UNWELL = (httpx.HTTPError, *TRANSIENT)  # Prefect or the database is away: it may come back
 
 
@@ -62,6 +63,7 @@ class Recorder:
         self._asked = AskedFollower(client, database, settings)
         self._dependents = Dependents(client, database, settings.recorded_characters)
         self._expiry = ResultExpiry(database, settings)
+        self._reconciliation = Chore(60, self._reconcile)
         self._chores = [
             Chore(10, self._find_lost),  # first: what it finds may be what the others wait for
             Chore(1, self._watch_the_clock),
@@ -75,7 +77,7 @@ class Recorder:
             Chore(5, Observer(client, database, settings).observe),
             Chore(5, Alerts(database, settings).watch_for_trouble),
             Chore(1, BatchFeed(database).tell_batches),
-            Chore(60, self._reconcile),
+            self._reconciliation,
         ]
         self._awake_since = utc_now()
         self._slept = _slept_seconds()
@@ -139,6 +141,7 @@ class Recorder:
             except _UNWELL:
                 self._stream.missed_some = True
                 raise
+            self._reconciliation.do_in(_WRITTEN_SECONDS)
 
     def _complete_failures(self) -> None:
         fetch_tracebacks(self._client, self._database, utc_now(), timedelta(minutes=2))
@@ -190,6 +193,9 @@ class Chore:
         self._do = do
         self._due = 0.0
 
+    def do_in(self, seconds: float) -> None:
+        self._due = time.monotonic() + seconds
+
     def do_if_due(self) -> None:
         if time.monotonic() < self._due:
             return
@@ -197,7 +203,7 @@ class Chore:
             self._do()
         except _UNWELL as error:
             logger.warning("%s, trying again: %s: %s", self._do.__name__, type(error).__name__, error)
-        self._due = time.monotonic() + self._seconds
+        self.do_in(self._seconds)
 
 
 def _slept_seconds() -> float:

@@ -8,12 +8,21 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from casemill.access.login_links import new_login_link
 from casemill.models import FeedKind, Job, JobStatus, Role, Scope
@@ -124,6 +133,17 @@ def site(desk: Workspace, browser: Browser) -> Iterator[Site]:
         yield opened
         opened.close()
     assert not opened.complaints, "\n".join(opened.complaints)
+
+
+def assert_accessible_in_every_look(page: Page, *in_view: Locator) -> None:
+    """In light and dark, wide and narrow; what is to be in view is read without scrolling sideways."""
+    for width, scheme in product((1280, 390), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        assert_accessible(page)
+        for part in in_view:
+            box = part.bounding_box()
+            assert box and box["x"] + box["width"] <= width, f"{part} is cut off at {width} pixels"
 
 
 def assert_accessible(page: Page) -> None:

@@ -4,12 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import pytest
 from playwright.sync_api import expect
 
 from casemill.models import AuditRecord, AuditResult, Batch, FeedKind, Role, User
 from casemill.models.columns import utc_now
-from tests.browser.conftest import Site, assert_accessible
+from tests.browser.conftest import Site, assert_accessible_in_every_look
 from tests.web.serving import tell
 
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}\u202ejavascript:" + "x" * 120
@@ -24,20 +23,16 @@ def written(site: Site, *records: dict[str, object]) -> None:
             session.add(AuditRecord(**{**usual, "user_name": "Ada", "user_id": uuid4(), **record}))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_can_be_read_by_all(site: Site, scheme: str, width: int) -> None:
+def test_it_can_be_read_by_all(site: Site) -> None:
     hostile = {"user_name": HOSTILE, "user_id": None, "action": HOSTILE, "target": HOSTILE}
     written(site, *({**hostile, "result": result, "message": HOSTILE} for result in AuditResult))
     written(site, {"detail": {HOSTILE: [HOSTILE, "</pre><script>alert(1)</script>"], "name": HOSTILE}})
-    page = site.as_user(color_scheme=scheme, viewport={"width": width, "height": 800}).page
+    page = site.as_user().page
     page.goto(PAGE)
     page.get_by_text("Details").first.click()
     expect(page.locator("#log")).to_contain_text("onerror=alert(1)")
-    for part in (".what", ".result"):
-        box = page.locator(f"#log tbody tr {part}").first.bounding_box()
-        assert box and box["x"] + box["width"] <= width, "it is read without scrolling sideways"
-    assert_accessible(page)
+    what, result = (page.locator(f"#log tbody tr {part}").first for part in (".what", ".result"))
+    assert_accessible_in_every_look(page, what, result)
 
 
 def test_it_says_who_what_on_what_from_where_how_and_the_result(site: Site) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from casemill.models import JobStatus, JobType, Role, Scope
 from casemill.models.columns import utc_now
-from tests.browser.conftest import Site, assert_accessible
+from tests.browser.conftest import Site, assert_accessible, assert_accessible_in_every_look
 from tests.browser.test_job_page import answer_logs
 
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}\u202ejavascript:alert(1)" + "x" * 300
@@ -25,13 +25,11 @@ def choose(page: Page, field: str, *values: str) -> None:
     page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_can_be_read_by_all(site: Site, scheme: str, width: int) -> None:
+def test_it_can_be_read_by_all(site: Site) -> None:
     site.new_job(status=JobStatus.FAILED, error="no answer from host")
-    page = site.as_user(color_scheme=scheme, viewport={"width": width, "height": 800}).page
+    page = site.as_user().page
     page.goto("/jobs")
-    assert_accessible(page)
+    assert_accessible_in_every_look(page)
 
 
 def test_a_job_that_changes_is_drawn_anew_and_what_is_selected_stays(site: Site) -> None:

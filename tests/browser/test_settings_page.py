@@ -25,7 +25,7 @@ from casemill.models import (
 )
 from casemill.models.columns import utc_now
 from casemill.operations.limits import limits_in_force
-from tests.browser.conftest import Site, Visitor, assert_accessible
+from tests.browser.conftest import Site, Visitor, assert_accessible_in_every_look
 
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}\u202ejavascript:" + "x" * 120
 PAGE = "/settings"
@@ -77,13 +77,11 @@ def signed_in_with_password(site: Site, role: Role, password: str) -> Visitor:
     return visitor
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_can_be_read_by_all(site: Site, scheme: str, width: int) -> None:
+def test_it_can_be_read_by_all(site: Site) -> None:
     user = named(site, HOSTILE, email=HOSTILE, role=Role.OPERATOR, scope=Scope.OWN)
     gone = named(site, "Gone", disabled_at=utc_now())
     cleaned_up(site, {"what": "failed runs", "removed": 4, "left": 1, "why": HOSTILE})
-    visitor = site.as_user(color_scheme=scheme, viewport={"width": width, "height": 800})
+    visitor = site.as_user()
     now = utc_now()
     with site.desk.database.write() as session:
         session.add(Trial(user_id=user, plan=HOSTILE, starts_at=now, ends_at=now + timedelta(days=9)))
@@ -93,12 +91,10 @@ def test_it_can_be_read_by_all(site: Site, scheme: str, width: int) -> None:
     page = visitor.page
     page.goto(PAGE)
     page.get_by_text("Add a user").click()
-    name = page.locator(f"#user-{user} .named a").bounding_box()
-    assert name and name["x"] + name["width"] <= width, "it is read without scrolling sideways"
-    assert_accessible(page)
+    assert_accessible_in_every_look(page, page.locator(f"#user-{user} .named a"))
     page.locator(f"#open-{user}").click()
     expect(page.locator("#drawer")).to_contain_text("onerror=alert(1)")
-    assert_accessible(page)
+    assert_accessible_in_every_look(page)
     page.keyboard.press("Escape")
     expect(page).not_to_have_url(re.compile("user="))
     page.goto(f"{PAGE}?user={gone}")

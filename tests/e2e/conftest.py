@@ -4,14 +4,18 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 from fpdf import FPDF
@@ -28,20 +32,41 @@ class Up:
     """A running `casemill up`, and commands on its home."""
 
     home: Path
-    port: int
+    url: str
+    """Of the dashboard, and of the API behind it."""
+    prefect_url: str
+    """Of the API of Prefect's server."""
     process: subprocess.Popen[str]
     said: str
     """What it printed while it started."""
 
-    @property
-    def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api"
+    def request(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """Of the API, by the person at the machine."""
+        token = (self.home / "api-token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        address = f"{self.url}/api/v1{path}"
+        return httpx.request(method, address, headers=headers, timeout=60, trust_env=False, **given)
+
+    def ask(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
+        answer = self.request(method, path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def prefect(self, path: str, body: object = None) -> Any:
+        """What Prefect's API answers; asked with POST where there is a body."""
+        method = "GET" if body is None else "POST"
+        answer = httpx.request(method, self.prefect_url + path, json=body, timeout=60, trust_env=False)
+        return answer.raise_for_status().json()
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.home / "casemill.db", timeout=30)) as database:
+            return database.execute(query, values).fetchall()
 
     def environment(self) -> dict[str, str]:
         """For commands of Prefect itself, as a user would set it."""
         return {
             **clean_environment(),
-            "PREFECT_API_URL": self.api,
+            "PREFECT_API_URL": self.prefect_url,
             "PREFECT_HOME": str(self.home / "prefect"),
         }
 
@@ -76,23 +101,20 @@ def clean_environment() -> dict[str, str]:
     } | {"COLUMNS": "200", "CASEMILL_PROCESSES": "2", "CASEMILL_CASES_PER_JOB": "500"}
 
 
-def start_up(home: Path, port: int, *arguments: str, prefect_template: Path | None = None) -> Up:
-    """With the template, Prefect finds its tables made, as it does at every start but the first."""
+def give_tables(home: Path, prefect_template: Path) -> None:
+    """Prefect finds its tables made, as it does at every start but the first."""
+    (home / "prefect").mkdir(parents=True, mode=0o700)
+    shutil.copy(prefect_template, home / "prefect" / "prefect.db")
+
+
+def start_up(home: Path, prefect_template: Path | None = None) -> Up:
+    """The template is for a new home."""
     if prefect_template is not None:
-        (home / "prefect").mkdir(parents=True, mode=0o700)
-        shutil.copy(prefect_template, home / "prefect" / "prefect.db")
+        give_tables(home, prefect_template)
+    port, prefect_port = free_port(), free_port()
+    ports = ["--port", str(port), "--prefect-port", str(prefect_port)]
     process = subprocess.Popen(
-        [
-            CASEMILL,
-            "up",
-            "--home",
-            str(home),
-            "--port",
-            str(free_port()),
-            "--prefect-port",
-            str(port),
-            *arguments,
-        ],
+        [CASEMILL, "up", "--home", str(home), *ports],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -106,7 +128,8 @@ def start_up(home: Path, port: int, *arguments: str, prefect_template: Path | No
         line = process.stdout.readline()
         said.append(line)
         if "Stop with Ctrl-C" in line:
-            return Up(home, port, process, "".join(said))
+            url, prefect_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{prefect_port}/api"
+            return Up(home, url, prefect_url, process, "".join(said))
         if not line:
             break
     process.kill()
@@ -151,10 +174,18 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory, prefect_template: Path) -> Iterator[Up]:
-    home = tmp_path_factory.mktemp("up") / "home"
-    running = start_up(home, free_port(), prefect_template=prefect_template)
+    """One for all tests, for its start takes a slow machine a minute: leave nothing paused or half done."""
+    running = start_up(tmp_path_factory.mktemp("up") / "home", prefect_template)
     yield running
     if running.process.poll() is None:
         running.stop()
+
+
+@pytest.fixture
+def leaves_no_cases(up: Up) -> Iterator[None]:
+    """All are deleted after the test, once nothing runs on them: long ones would be read for others too."""
+    yield
+    for path in [f"/cases/{UUID(case)}" for (case,) in up.rows("SELECT id FROM cases")]:
+        eventually(lambda path=path: up.request("DELETE", path).is_success)

@@ -7,8 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import httpx
+from uuid import UUID
 
 from tests.e2e.conftest import CHECKOUT, Up, eventually
 
@@ -40,25 +39,27 @@ def in_checkout(up: Up, *arguments: str) -> None:
 
 
 def start_sleeper(up: Up) -> str:
-    with httpx.Client(timeout=30, trust_env=False) as http:
-        deployment = http.get(f"{up.api}/deployments/name/sleeper/default").raise_for_status().json()["id"]
-        path = f"{up.api}/deployments/{deployment}/create_flow_run"
-        return http.post(path, json={}).raise_for_status().json()["id"]
+    deployment = up.prefect("/deployments/name/sleeper/default")["id"]
+    return up.prefect(f"/deployments/{deployment}/create_flow_run", {})["id"]
 
 
 def process_of(up: Up, job_id: str) -> int:
-    with httpx.Client(timeout=30, trust_env=False) as http:
-        return int(http.get(f"{up.api}/flow_runs/{job_id}").raise_for_status().json()["infrastructure_pid"])
+    return int(up.prefect(f"/flow_runs/{job_id}")["infrastructure_pid"])
 
 
 def job(up: Up, job_id: str) -> dict[str, Any]:
     """Nothing while the recorder has not heard of it."""
-    found = {one["id"] for one in up.json("job", "list")["jobs"]}
-    return up.json("job", "show", job_id) if job_id in found else {"status": None, "state_name": None}
+    if not up.rows("SELECT 1 FROM jobs WHERE id = ?", UUID(job_id).hex):
+        return {"status": None, "state_name": None}
+    return up.ask("GET", f"/jobs/{job_id}")
+
+
+def batch_schedules(up: Up) -> list[dict[str, Any]]:
+    return up.ask("GET", "/batch-schedules")["schedules"]
 
 
 def schedule(up: Up, name: str) -> dict[str, Any]:
-    return next(one for one in up.json("schedule", "list")["batch_schedules"] if one["name"] == name)
+    return next(one for one in batch_schedules(up) if one["name"] == name)
 
 
 def test_a_run_beside_a_running_one_is_skipped_until_that_is_killed(up: Up, tmp_path: Path) -> None:
@@ -85,9 +86,9 @@ def test_what_users_schedule_outlasts_a_deployment_and_runs_at_its_time(up: Up) 
     up.run("schedule", "create", "tomorrow", "--at", tomorrow, "--timezone", "UTC", "--all")
     up.run("schedule", "create", "paused", "--cron", "0 22 * * *", "--all")
     up.run("schedule", "pause", "paused")
-    before = up.json("schedule", "list")["batch_schedules"]
+    before = batch_schedules(up)
     in_checkout(up, "deployments/apply.py")
-    eventually(lambda: up.json("schedule", "list")["batch_schedules"] == before, 120)
+    eventually(lambda: batch_schedules(up) == before, 120)
 
     soon = f"{datetime.now(UTC) + timedelta(seconds=20):%Y-%m-%dT%H:%M:%S}"
     up.run("schedule", "create", "soon", "--at", soon, "--timezone", "UTC", "--all")

@@ -4,12 +4,9 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import psutil
@@ -21,41 +18,28 @@ from tests.e2e.conftest import (
     Up,
     clean_environment,
     eventually,
+    give_tables,
     processes_of,
     start_up,
     write_case,
 )
-from tests.ports import free_port
-
-
-def prefect(up: Up, path: str, body: dict[str, Any] | None = None) -> Any:
-    request = urllib.request.Request(
-        f"{up.api}{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
 
 
 def ledger(up: Up, batch_id: str) -> list[tuple[str, str, int]]:
     """(step, state, attempts) of every row."""
-    with sqlite3.connect(up.home / "casemill.db") as database:
-        return database.execute(
-            "SELECT step, state, attempts FROM case_steps WHERE batch_id = ?", [UUID(batch_id).hex]
-        ).fetchall()
+    query = "SELECT step, state, attempts FROM case_steps WHERE batch_id = ?"
+    return up.rows(query, UUID(batch_id).hex)
 
 
 def count(up: Up, query: str) -> int:
-    with sqlite3.connect(up.home / "casemill.db") as database:
-        return database.execute(query).fetchone()[0]
+    return up.rows(query)[0][0]
 
 
 def test_prefect_has_the_deployments_and_the_limits(up: Up) -> None:
-    deployments = {found["entrypoint"] for found in prefect(up, "/deployments/filter", {})}
+    deployments = {found["entrypoint"] for found in up.prefect("/deployments/filter", {})}
     files = {path.stem for path in (CHECKOUT / "flows").glob("[!_]*.py")}
     assert deployments == {f"flows/{name}.py:{name}" for name in files}
-    assert prefect(up, "/work_pools/casemill")["concurrency_limit"] == 10
+    assert up.prefect("/work_pools/casemill")["concurrency_limit"] == 10
 
 
 def test_the_doctor_finds_every_part_well(up: Up) -> None:
@@ -82,7 +66,7 @@ def test_real_filings_become_text_citations_and_search(up: Up, corpus: Path) -> 
             assert (found["status"], found["characters"] > 0, found["citations"] > 0) == ("ready", True, True)
     hits = up.json("search", '"Employee Benefits Summary"', "--case", "ca5")["hits"]
     assert (hits[0]["document"], hits[0]["page"]) == ("ca5_00516242060.pdf", 2)
-    queues = prefect(up, "/work_pools/casemill/queues/filter", {})
+    queues = up.prefect("/work_pools/casemill/queues/filter", {})
     assert 3 in [queue["concurrency_limit"] for queue in queues if queue["name"].startswith("user-")]
 
 
@@ -112,14 +96,14 @@ def test_prefects_own_command_runs_a_batch_too(up: Up, tmp_path: Path) -> None:
     assert newest["steps"] == ["parse", "chunk", "citations"]
     assert up.json("batch", "show", newest["batch_id"])["status"] == "completed"
     tagged = {"tags": {"all_": [f"batch:{newest['batch_id']}"]}}
-    [run] = prefect(up, "/flow_runs/filter", {"flow_runs": tagged})
-    tasks = prefect(up, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    [run] = up.prefect("/flow_runs/filter", {"flow_runs": tagged})
+    tasks = up.prefect("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert sorted(task["name"] for task in tasks) == [
         "by hand · chunk",
         "by hand · citations",
         "by hand · parse",
     ]
-    artifacts = prefect(up, "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
+    artifacts = up.prefect("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
     assert {found["type"] for found in artifacts} == {"progress", "table"}
 
 
@@ -197,7 +181,7 @@ def test_a_recorder_killed_in_the_middle_of_a_batch_misses_nothing(up: Up, tmp_p
         assert count(up, recorded) < 160, "it was killed before the end"
         said, _ = extracting.communicate(timeout=120)
     batch_id = json.loads(said)["batch_id"]
-    [run] = prefect(up, "/flow_runs/filter", {"flow_runs": {"tags": {"all_": [f"batch:{batch_id}"]}}})
+    [run] = up.prefect("/flow_runs/filter", {"flow_runs": {"tags": {"all_": [f"batch:{batch_id}"]}}})
     eventually(lambda: up.json("job", "show", run["id"])["status"] == "completed", 60)
     eventually(lambda: count(up, recorded) == 160, 120)
     job = up.json("job", "show", run["id"])
@@ -240,7 +224,7 @@ def test_stopped_in_the_middle_it_goes_on_with_the_job_at_the_next_start(
     tmp_path: Path, prefect_template: Path
 ) -> None:
     """Ctrl-C ends everything within 10 s; the second start finds yesterday's data and finishes its job."""
-    up = start_up(tmp_path / "home", free_port(), prefect_template=prefect_template)
+    up = start_up(tmp_path / "home", prefect_template)
     for number in range(40):
         write_case(tmp_path / "folder" / f"{number:02}", f"Case {number}, 477 U.S. 317.", pages=3)
     with subprocess.Popen(
@@ -255,7 +239,7 @@ def test_stopped_in_the_middle_it_goes_on_with_the_job_at_the_next_start(
     assert processes_of(up.home) == []
     assert count(up, "SELECT count(*) FROM case_steps WHERE state != 'completed'") > 0
 
-    again = start_up(up.home, free_port())
+    again = start_up(up.home)
     try:
         batch_id = again.json("batch", "list")["batches"][0]["batch_id"]
         eventually(lambda: all(state == "completed" for _, state, _ in ledger(again, batch_id)), 180)
@@ -265,8 +249,11 @@ def test_stopped_in_the_middle_it_goes_on_with_the_job_at_the_next_start(
     eventually(lambda: processes_of(up.home) == [], 15)
 
 
-def test_without_a_running_server_extract_starts_what_it_needs(tmp_path: Path) -> None:
+def test_without_a_running_server_extract_starts_what_it_needs(
+    tmp_path: Path, prefect_template: Path
+) -> None:
     write_case(tmp_path / "cases" / "alone", "All alone.")
+    give_tables(tmp_path / "home", prefect_template)
     done = subprocess.run(
         [CASEMILL, "extract", tmp_path / "cases", "--home", tmp_path / "home", "--json"],
         capture_output=True,

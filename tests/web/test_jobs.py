@@ -276,9 +276,12 @@ def test_logs_come_from_prefect_page_by_page_as_plain_text(
     assert viewer.get(f"{API}/jobs/{job}/logs?after=206").json() == {"logs": [], "next": 206}
 
 
-def test_without_prefect_logs_are_unavailable_and_the_job_is_not(desk: Workspace, api_as: NewClient) -> None:
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/api", None], ids=["nobody answers", "not named"])
+def test_without_prefect_logs_are_unavailable_and_the_job_is_not(
+    desk: Workspace, api_as: NewClient, address: str | None
+) -> None:
     viewer, job = api_as(Role.VIEWER, Scope.ALL), new_job(desk)
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+    with temporary_settings({PREFECT_API_URL: address}):
         answer = viewer.get(f"{API}/jobs/{job}/logs")
         assert (answer.status_code, answer.json()["status"]) == (503, 503)
         assert viewer.get(f"{API}/jobs/{job}").status_code == 200
