@@ -38,6 +38,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 NewOwner = Callable[..., UUID]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of several processes, each runs whole files; one begins with e2e, whose files share a stack."""
     items.sort(key=lambda item: not item.path.is_relative_to(E2E))

@@ -4,10 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+import httpx
+import pytest
 
 from tests.e2e.conftest import CHECKOUT, Up, eventually
 
@@ -38,8 +42,17 @@ def in_checkout(up: Up, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def start_sleeper(up: Up) -> str:
+@pytest.fixture
+def sleeper(up: Up, tmp_path: Path) -> Iterator[str]:
+    """The id of a deployment that is there for this test."""
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    in_checkout(up, "-c", DEPLOY, str(tmp_path))
     deployment = up.prefect("/deployments/name/sleeper/default")["id"]
+    yield deployment
+    httpx.delete(f"{up.prefect_url}/deployments/{deployment}", trust_env=False).raise_for_status()
+
+
+def start(up: Up, deployment: str) -> str:
     return up.prefect(f"/deployments/{deployment}/create_flow_run", {})["id"]
 
 
@@ -62,12 +75,10 @@ def schedule(up: Up, name: str) -> dict[str, Any]:
     return next(one for one in batch_schedules(up) if one["name"] == name)
 
 
-def test_a_run_beside_a_running_one_is_skipped_until_that_is_killed(up: Up, tmp_path: Path) -> None:
-    (tmp_path / "sleeper.py").write_text(SLEEPER)
-    in_checkout(up, "-c", DEPLOY, str(tmp_path))
-    first = start_sleeper(up)
+def test_a_run_beside_a_running_one_is_skipped_until_that_is_killed(up: Up, sleeper: str) -> None:
+    first = start(up, sleeper)
     eventually(lambda: job(up, first)["status"] == "running", 120)
-    second = start_sleeper(up)
+    second = start(up, sleeper)
     eventually(lambda: job(up, second)["state_name"] == "Skipped", 120)
     skipped = job(up, second)
     assert (skipped["status"], skipped["error"], skipped["attempts"]) == ("cancelled", None, 0)
@@ -75,7 +86,7 @@ def test_a_run_beside_a_running_one_is_skipped_until_that_is_killed(up: Up, tmp_
 
     os.kill(process_of(up, first), signal.SIGKILL)
     eventually(lambda: job(up, first)["status"] == "failed", 180)
-    third = start_sleeper(up)
+    third = start(up, sleeper)
     eventually(lambda: job(up, third)["status"] == "running", 120)
     up.run("job", "cancel", third)
 
