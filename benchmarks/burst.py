@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.job_start import FLOWS, deploy, free_port, fresh_client, over, p95, program, start, until
 
+AFTER_A_CRASH = 240.0  # seconds: a heart is missed after 90
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -70,6 +72,9 @@ def burst(home: Path, client: Any, count: int, kills: int) -> dict[str, Any]:
                     "CASEMILL_HOME"
                 ) == str(home):
                     process.kill()
+    over(client, run_ids)
+    with suppress(TimeoutError):  # one that was killed is crashed for a moment, until it is started again
+        until(lambda: not unfinished(client, run_ids), "runs to complete", pause=2, patience=AFTER_A_CRASH)
     runs = over(client, run_ids)
     seconds = time.monotonic() - begun
     return {
@@ -126,13 +131,22 @@ def is_alive(process: psutil.Process) -> bool:
     return False
 
 
-def ended(client: Any, run_ids: list[UUID]) -> int:
+def states(client: Any, run_ids: list[UUID]) -> list[Any]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-    wanted = FlowRunFilter(id=FlowRunFilterId(any_=run_ids))
-    return sum(
-        bool(run.state and run.state.is_final()) for run in client.read_flow_runs(flow_run_filter=wanted)
-    )
+    found: list[Any] = []
+    for begin in range(0, len(run_ids), 200):  # the most that Prefect answers at once
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=run_ids[begin : begin + 200]))
+        found += [run.state for run in client.read_flow_runs(flow_run_filter=wanted)]
+    return found
+
+
+def ended(client: Any, run_ids: list[UUID]) -> int:
+    return sum(bool(state and state.is_final()) for state in states(client, run_ids))
+
+
+def unfinished(client: Any, run_ids: list[UUID]) -> int:
+    return sum(not (state and state.is_completed()) for state in states(client, run_ids))
 
 
 if __name__ == "__main__":

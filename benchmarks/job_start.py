@@ -298,11 +298,11 @@ def program(command: list[str], log: Path) -> Iterator[psutil.Process]:
         process.wait()
 
 
-def until(true: Callable[[], Any], what: str, pause: float = 0.2) -> None:
-    deadline = time.monotonic() + PATIENCE
+def until(true: Callable[[], Any], what: str, pause: float = 0.2, patience: float = PATIENCE) -> None:
+    deadline = time.monotonic() + patience
     while not true():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {PATIENCE:.0f} s for {what}")
+            raise TimeoutError(f"waited {patience:.0f} s for {what}")
         time.sleep(pause)
 
 
