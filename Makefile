@@ -26,7 +26,7 @@ run: setup  ## Start Casemill with a few demo cases; Ctrl-C stops it
 	@$(BIN)/casemill up --demo
 
 test: lint  ## Check lint, types and run every test
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from casemill.db import Database
 from casemill.extraction.contract import ExtractionLimits
@@ -32,19 +34,26 @@ if TYPE_CHECKING:
 # Read when Prefect is imported: a test that forgot its server fails, rather than starting one that stays.
 os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
 
-E2E = Path(__file__).parent / "e2e"
+E2E = "tests/e2e/"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 NewOwner = Callable[..., UUID]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+class WholeFiles(LoadFileScheduling):
+    """Of several processes, each runs whole files, and one all of e2e, whose files share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return E2E if nodeid.startswith(E2E) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeFiles:
+    return WholeFiles(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes, each runs whole files; one begins with e2e, whose files share a stack."""
-    items.sort(key=lambda item: not item.path.is_relative_to(E2E))
-    for item in items:
-        together = E2E if item.path.is_relative_to(E2E) else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
+    """e2e begins, for it takes the longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(E2E))
 
 
 @pytest.fixture(scope="session")
