@@ -65,7 +65,7 @@ def burst(home: Path, client: Any, count: int, kills: int) -> dict[str, Any]:
     run_ids = [start(client, deployment) for _ in range(count)]
     for number in range(kills):
         part = count * (number + 1) // (kills + 1)
-        until(lambda part=part: ended(client, run_ids) >= part, "a part of the runs", pause=2)
+        until(lambda part=part: completed(client, run_ids) >= part, "a part of the runs", pause=2)
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if "casemill.local.prefect_worker" in process.cmdline() and process.environ().get(
@@ -74,8 +74,8 @@ def burst(home: Path, client: Any, count: int, kills: int) -> dict[str, Any]:
                     process.kill()
     over(client, run_ids)
     with suppress(TimeoutError):  # one that was killed is crashed for a moment, until it is started again
-        until(lambda: not unfinished(client, run_ids), "runs to complete", pause=2, patience=AFTER_A_CRASH)
-    runs = over(client, run_ids)
+        until(lambda: completed(client, run_ids) == count, "runs to complete", 2, AFTER_A_CRASH)
+    runs = runs_of(client, run_ids)
     seconds = time.monotonic() - begun
     return {
         "states": Counter(run.state_name for run in runs),
@@ -131,22 +131,18 @@ def is_alive(process: psutil.Process) -> bool:
     return False
 
 
-def states(client: Any, run_ids: list[UUID]) -> list[Any]:
+def runs_of(client: Any, run_ids: list[UUID]) -> list[Any]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     found: list[Any] = []
     for begin in range(0, len(run_ids), 200):  # the most that Prefect answers at once
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=run_ids[begin : begin + 200]))
-        found += [run.state for run in client.read_flow_runs(flow_run_filter=wanted)]
+        found += client.read_flow_runs(flow_run_filter=wanted)
     return found
 
 
-def ended(client: Any, run_ids: list[UUID]) -> int:
-    return sum(bool(state and state.is_final()) for state in states(client, run_ids))
-
-
-def unfinished(client: Any, run_ids: list[UUID]) -> int:
-    return sum(not (state and state.is_completed()) for state in states(client, run_ids))
+def completed(client: Any, run_ids: list[UUID]) -> int:
+    return sum(bool(run.state and run.state.is_completed()) for run in runs_of(client, run_ids))
 
 
 if __name__ == "__main__":
