@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from casemill.local.memory import memory_use
+
 _FRESH_SECONDS = 1.0
 _OLD_SECONDS = 30.0
 _GLANCE_SECONDS = 0.1
@@ -44,8 +46,8 @@ class HostMeter:
     def read(self) -> HostUse:
         with self._lock:
             percent = self._cpu_percent()
-        memory = psutil.virtual_memory()
-        return HostUse(percent, psutil.cpu_count() or 1, memory.total - memory.available, memory.total)
+        memory = memory_use()
+        return HostUse(percent, psutil.cpu_count() or 1, memory.used, memory.total)
 
     def _cpu_percent(self) -> float:
         age = time.monotonic() - self._at

@@ -17,7 +17,7 @@ PRESENT = timedelta(seconds=90)
 """Three heartbeats: what was said before that is not how it is now."""
 
 LITTLE_MEMORY = 0.05
-"""Of the host's memory: where less is left, the system takes it back from files all the time and everything
+"""Of the memory: where less is left, the system takes it back from files all the time and everything
 becomes slow; the next step is that the kernel kills a process."""
 
 ONE_JOB_MORE = 256 << 20
@@ -37,7 +37,10 @@ class ForkParents(BaseModel):
 
 
 class WorkerHealth(BaseModel):
-    """cpu_percent is of the host, 100 when all cores are busy; memory is the host's, in bytes."""
+    """cpu_percent is of the host, 100 when all cores are busy.
+
+    Memory is in bytes: the host's, or that of the container that the worker is in.
+    """
 
     cpu_percent: float = Field(ge=0, le=100)
     memory_used: _Count
@@ -58,7 +61,7 @@ class WorkerHealth(BaseModel):
             return f"cannot start {jobs}: the process they are forked from does not start; its log says why"
         if self.memory_left < max(LITTLE_MEMORY * self.memory_total, ONE_JOB_MORE):
             left = f"{self.memory_left >> 20} of {self.memory_total >> 20} MiB are left"
-            return f"is on a host that is nearly out of memory ({left}): jobs may be killed there"
+            return f"is nearly out of memory ({left}): jobs may be killed there"
         return None
 
 

@@ -2,19 +2,8 @@
 
 import signal
 from contextlib import suppress
-from pathlib import Path
 
 from casemill.worker.orders import Ended
-
-_SYSTEM = Path("/")
-
-
-def memory_kills(system: Path = _SYSTEM) -> tuple[int | None, int | None]:
-    """How many processes the kernel has killed for want of memory: in our control group, and on the host.
-
-    None where the system does not count. `system` is where its folders proc and sys are.
-    """
-    return _counter(_group_file(system), "oom_kill"), _counter(system / "proc/vmstat", "oom_kill")
 
 
 def cause_of(ended: Ended, asked_to_end: bool = False) -> str:
@@ -40,32 +29,3 @@ def _signal_name(number: int) -> str:
     with suppress(ValueError):
         return signal.Signals(number).name
     return f"signal {number}"
-
-
-def _group_file(system: Path) -> Path:
-    """Where the kernel counts for ours, in either version of control groups; elsewhere there is none."""
-    mounted = system / "sys/fs/cgroup"
-    with suppress(OSError):
-        groups = [line.split(":", 2) for line in (system / "proc/self/cgroup").read_text().splitlines()]
-        for _, controllers, path in groups:
-            if "memory" in controllers.split(","):
-                return _file_of(mounted / "memory", path, "memory.oom_control")
-        for _, controllers, path in groups:
-            if not controllers:
-                return _file_of(mounted, path, "memory.events")
-    return mounted / "memory.events"
-
-
-def _file_of(mounted: Path, path: str, name: str) -> Path:
-    """A container sees its own group where it is mounted, though the path that it is told is the host's."""
-    found = mounted / path.lstrip("/") / name
-    return found if found.exists() else mounted / name
-
-
-def _counter(file: Path, name: str) -> int | None:
-    with suppress(OSError, ValueError):
-        for line in file.read_text().splitlines():
-            key, _, value = line.partition(" ")
-            if key == name:
-                return int(value)
-    return None

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from casemill.local.memory import memory_kills
 from casemill.worker.code_files import CodeFiles, own_code
-from casemill.worker.deaths import memory_kills
 from casemill.worker.family import be_of_run, die_with_parent, signal_group
 from casemill.worker.flow_files import FlowFiles
 from casemill.worker.orders import Ended, Order, Warm, read_line, read_order, write_line

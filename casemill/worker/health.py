@@ -5,13 +5,16 @@ from collections.abc import Callable
 import psutil
 from prefect.events import RelatedResource, emit_event
 
+from casemill.local.memory import memory_use
+
 HEALTH = "casemill.worker.health"
 
 
 class Health:
     """Nothing is said before it tried to have something to fork from: that takes seconds and is no trouble.
 
-    slots: taken, and all there are on this worker, None for no limit. CPU and memory are the host's.
+    slots: taken, and all there are on this worker, None for no limit. CPU is the host's, memory
+    the host's or that of the container that the worker is in.
     """
 
     def __init__(
@@ -32,14 +35,14 @@ class Health:
         if not self._is_known:
             return
         self._told = self._standing()
-        memory, (used, slots) = psutil.virtual_memory(), self._slots()
+        memory, (used, slots) = memory_use(), self._slots()
         emit_event(
             event=HEALTH,
             resource=resource,
             related=related,
             payload={
                 "cpu_percent": psutil.cpu_percent(),
-                "memory_used": memory.total - memory.available,
+                "memory_used": memory.used,
                 "memory_total": memory.total,
                 "slots_used": used,
                 "slots": slots,

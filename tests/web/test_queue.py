@@ -115,7 +115,7 @@ def test_what_a_worker_says_of_itself_is_told_while_it_is_news(desk: Workspace, 
     ):
         assert {each["name"]: each["health"] for each in listed} == {"full": health, "still": None, "w": None}
         assert light["colour"] == "yellow"
-        assert "Worker full is on a host that is nearly out of memory" in light["reason"]
+        assert "Worker full is nearly out of memory" in light["reason"]
 
 
 def test_nobody_sees_the_queue_without_signing_in(api_as: NewClient) -> None:
