@@ -6,5 +6,6 @@ worker.py ── asks Prefect for runs, sees each through to its end
   warm_processes.py ── its fork parents, one for each directory of code, replaced when that code changed
     warm_process.py ── one of them, as the worker sees it
       fork_parent.py ── the process itself: no threads, no event loop, forks on demand
+        rehearsal.py ── what a run would load first, loaded once for all
         run_order.py ── what a forked process does: one run, as Prefect's own subprocess would
 """

@@ -8,8 +8,10 @@ from uuid import UUID
 from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.utilities.processutils import sanitize_subprocess_env
-from prefect.workers.base import BaseJobConfiguration, BaseVariables
+from prefect.workers.base import BaseVariables
 from pydantic import Field, PrivateAttr
+
+from casemill.worker.private import KnownSettings
 
 
 class WarmVariables(BaseVariables):
@@ -26,7 +28,7 @@ class WarmVariables(BaseVariables):
     )
 
 
-class WarmConfiguration(BaseJobConfiguration):
+class WarmConfiguration(KnownSettings):
     stream_output: bool = Field(default=True)
     working_dir: Path | None = Field(default=None)
 

@@ -23,6 +23,7 @@ from casemill.worker.family import be_of_run, die_with_parent, signal_group
 from casemill.worker.flow_files import FlowFiles
 from casemill.worker.orders import Ended, Order, Warm, read_line, read_order, write_line
 from casemill.worker.private import read_certificates
+from casemill.worker.rehearsal import rehearse
 from casemill.worker.run_order import run_order
 
 _AT_ONCE = 1 << 20
@@ -187,6 +188,7 @@ def main() -> int:
         flows.load(entrypoint)
         threads[entrypoint] = _threads()
     read_certificates()
+    rehearse()
     try:
         ready = Warm(os.getpid(), threads, flows.without_hooks(), own_code())
         channel.sendall(write_line("warm", asdict(ready)))

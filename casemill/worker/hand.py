@@ -9,11 +9,14 @@ from typing import Any
 
 from prefect.client.schemas.objects import FlowRun, State
 
+from casemill.worker.orders import NUDGE
 from casemill.worker.private import ControlChannel, ControlSignalStatus
-from casemill.worker.warm_process import Forked, ParentGone, WarmProcess
+from casemill.worker.warm_process import Forked, WarmProcess
 
 GRACE_SECONDS = 30.0
 """A run that is to end has this long for it, as with Prefect's own worker."""
+
+_NUDGE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -56,9 +59,11 @@ class Hand:
     async def _end(self, seconds: float) -> None:
         if self.warm is None or self.forked is None:
             return
-        self.warm.signal(self.forked, signal.SIGTERM)
-        with suppress(TimeoutError, ParentGone):
+        warm, forked = self.warm, self.forked
+        warm.signal(forked, signal.SIGTERM)
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await asyncio.shield(self.forked.ended)
-        if not self.forked.ended.done():
-            await self.warm.kill(self.forked)
+                while not (await asyncio.wait([forked.ended], timeout=_NUDGE_SECONDS))[0]:
+                    warm.signal(forked, NUDGE)
+        if not forked.ended.done():
+            await warm.kill(forked)

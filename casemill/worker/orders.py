@@ -1,6 +1,7 @@
 """What a worker and its fork parent say to each other: one JSON document a line."""
 
 import json
+import signal
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,6 +10,14 @@ FLOW_RUN_ID = "PREFECT__FLOW_RUN_ID"
 
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 """Its value in a fork parent, as long as those that are written over it."""
+
+
+NUDGE = signal.SIGURG
+"""Asks a process to look for the signals that it has received. Others take no notice of it.
+
+The interpreter acts on a signal only between two steps of its main thread. One that comes just before that
+waits for something, or that the system hands to another thread, is not acted on until it has waited.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,7 @@ class Order:
     flow_run is Prefect's, as JSON. entrypoint is given where it is known to lie in the fork parent's
     directory; without it, the flow is loaded as Prefect does. A command is executed in the place of the run;
     hook, "cancellation" or "crashed", runs the flow's hooks of that kind for the state, as JSON.
+    result_storage is the id of the block where results go by the server's default, None for a local folder.
     """
 
     number: int
@@ -41,6 +51,7 @@ class Order:
     hook: str | None = None
     state: str | None = None
     quiet: bool = False
+    result_storage: str | None = None
     related: list[Named] = field(default_factory=list[Named])
 
 

@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import httpx
 from prefect.client.schemas.objects import FlowRun
 from prefect.utilities.processutils import command_from_string
 from prefect.workers.base import BaseWorker
@@ -37,6 +39,7 @@ class Preparation:
         self._deployments = Known(lambda id: patiently(lambda: client.read_deployment(id)), _KNOWN_SECONDS)
         self._flows = Known(lambda id: patiently(lambda: client.read_flow(id)), _KNOWN_SECONDS)
         self._queues = Known(lambda id: patiently(lambda: client.read_work_queue(id)), _KNOWN_SECONDS)
+        self._result_storage = Known(self._read_result_storage, _KNOWN_SECONDS)
 
     async def configure(self, run: FlowRun) -> WarmConfiguration:
         """As `BaseJobConfiguration.resolve_for_flow_run`, from what is known. Raises ObjectNotFound."""
@@ -68,6 +71,7 @@ class Preparation:
         """For as long as the process has its folder, and its engine is listened to."""
         self._learn(place)
         related = await self._related(run, configuration)
+        storage = await self._result_storage.get(self._worker.work_pool.id)
         port, token = self._control.register(run.id)
         more = {"PREFECT__CONTROL_PORT": str(port), "PREFECT__CONTROL_TOKEN": token}
         command = configuration.own_command
@@ -82,10 +86,19 @@ class Preparation:
                     entrypoint=place.entrypoint,
                     command=command_from_string(command) if command else None,
                     quiet=not configuration.stream_output,
+                    result_storage=str(storage) if storage else None,
                     related=related,
                 )
         finally:
             self._control.unregister(run.id)
+
+    async def _read_result_storage(self, _pool_id: UUID) -> UUID | None:
+        """Of all pools alike. None where the server does not tell, as for Prefect's engine."""
+        try:
+            found = await patiently(self._worker.client.read_server_default_result_storage)
+        except httpx.HTTPError:
+            return None
+        return found.default_result_storage_block_id
 
     async def _related(self, run: FlowRun, configuration: WarmConfiguration) -> list[Named]:
         named = [

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from uuid import UUID
 
 import certifi
-from prefect import Flow, flow_engine
+from prefect import Flow, flow_engine, results
 from prefect._internal.concurrency.services import _active_services
 from prefect._internal.control_listener import configure_from_env
 from prefect._internal.metrics import (
@@ -30,7 +30,7 @@ from prefect.engine import _drive_run_flow_result
 from prefect.events import Event, RelatedResource
 from prefect.events.related import RESOURCE_CACHE
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
-from prefect.settings import get_current_settings
+from prefect.settings import Settings, get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from casemill.models.columns import utc_now
@@ -44,6 +44,7 @@ else:
 __all__ = [
     "ControlChannel",
     "ControlSignalStatus",
+    "KnownSettings",
     "PrefectsSubmission",
     "drive",
     "fall_silent",
@@ -68,18 +69,27 @@ def drive(flow: Flow[..., Any], flow_run: FlowRun, result: object) -> None:
         _drive_run_flow_result(flow, result)
 
 
-def lighten(hear_suspension: Callable[..., AbstractContextManager[None]]) -> None:
+def lighten(
+    hear_suspension: Callable[..., AbstractContextManager[None]], result_storage: UUID | None
+) -> None:
     """Takes from the engine in this process what costs every run much and gives it nothing here.
 
     It waits up to a second for the thread that sends heartbeats to wake up and end; the process ends it too.
     It listens for suspension over a connection of its own, for which the server has to sort all events.
     It reads all certificates for each of its clients, of which there are half a dozen, also for plain http.
+    It asks twice for the server's default storage of results, which the worker knows.
     """
     beat = flow_engine._send_heartbeats
+
+    async def read_storage() -> UUID | None:
+        return result_storage
+
     for module, name, ours in (
         (flow_engine, "_send_heartbeats", partial(beat, join_on_exit=False)),
         (flow_engine, "observe_flow_run_suspension", hear_suspension),
         (orchestration, "ssl", _OneContext()),
+        (results, "_read_server_default_result_storage_block_id", lambda: result_storage),
+        (results, "_aread_server_default_result_storage_block_id", read_storage),
     ):
         setattr(module, name, ours)
 
@@ -122,6 +132,20 @@ async def fall_silent(seconds: float) -> None:
     for service in services:
         if service._loop is not None and service._done_event is not None:
             service._loop.call_soon_threadsafe(service._done_event.set)
+
+
+class KnownSettings(BaseJobConfiguration):
+    """Spells out this process's settings for its runs once. Prefect does it for each, and looks through all
+    of them for secrets: of what it takes to submit a run, that is most."""
+
+    _spelled_out: ClassVar[tuple[Settings, dict[str, str]] | None] = None
+
+    @classmethod
+    def _base_environment(cls) -> dict[str, str]:
+        settings = get_current_settings()
+        if cls._spelled_out is None or cls._spelled_out[0] is not settings:
+            cls._spelled_out = settings, settings.to_environment_variables(exclude_unset=True)
+        return cls._spelled_out[1]
 
 
 class PrefectsSubmission(_Worker):

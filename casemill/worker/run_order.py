@@ -1,17 +1,19 @@
 """What a forked process does: become what a new one would have been, and run one flow run."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
 from functools import partial
+from uuid import UUID
 
 from prefect.context import refresh_global_settings_context
 from prefect.logging.configuration import setup_logging
 
 from casemill.worker.engine import run_flow_run, run_hooks
 from casemill.worker.flow_files import FlowFiles
-from casemill.worker.orders import Order
+from casemill.worker.orders import NUDGE, Order
 from casemill.worker.private import lighten, remember
 from casemill.worker.suspension import hear_suspension
 
@@ -37,8 +39,9 @@ def run_order(order: Order, flows: FlowFiles, told: int) -> int:
     flow = flows.get(order.entrypoint)
     if order.hook is not None:
         return run_hooks(order, flow)
+    signal.signal(NUDGE, _look)
     remember(order.related)
-    lighten(partial(hear_suspension, told))
+    lighten(partial(hear_suspension, told), UUID(order.result_storage) if order.result_storage else None)
     return run_flow_run(order, flow)
 
 
@@ -59,6 +62,10 @@ def _become(before: Mapping[str, str], order: Order) -> None:
     if _settings(before) != _settings(order.environment):
         refresh_global_settings_context()
         setup_logging()
+
+
+def _look(*_: object) -> None:
+    """A handler there must be, for the signal to interrupt what the main thread waits for."""
 
 
 def _settings(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What the worker tells Prefect of the runs it takes. What decides over a run is told until it is heard."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -48,16 +49,19 @@ class RunStates:
         run.state = answer
         return True
 
-    async def mark(self, run: FlowRun, pid: int, labels: dict[str, Any]) -> None:
-        """Says where it runs. The run goes on where that cannot be said."""
-        for tell in (
-            lambda: self._client.update_flow_run(run.id, infrastructure_pid=str(pid)),
-            lambda: self._client.update_flow_run_labels(run.id, labels),
-        ):
-            try:
-                await patiently(tell, _COSMETIC_SECONDS)
-            except (httpx.HTTPError, ObjectNotFound) as error:
-                logger.warning("Run %s goes on, but where it runs is not told: %s", run.id, error)
+    async def tell_worker(self, run: FlowRun, labels: dict[str, Any]) -> None:
+        """By this a run is found again whose worker is gone."""
+        await self._tell_where(run, lambda: self._client.update_flow_run_labels(run.id, labels))
+
+    async def tell_process(self, run: FlowRun, pid: int) -> None:
+        await self._tell_where(run, lambda: self._client.update_flow_run(run.id, infrastructure_pid=str(pid)))
+
+    async def _tell_where(self, run: FlowRun, tell: Callable[[], Awaitable[object]]) -> None:
+        """The run goes on where that cannot be said."""
+        try:
+            await patiently(tell, _COSMETIC_SECONDS)
+        except (httpx.HTTPError, ObjectNotFound) as error:
+            logger.warning("Run %s goes on, but where it runs is not told: %s", run.id, error)
 
     async def give_back(self, run: FlowRun) -> None:
         """Of a run that was taken and not begun: another worker may take it."""

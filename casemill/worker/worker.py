@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from functools import cached_property
 from typing import Any
 
 import anyio
@@ -42,6 +43,7 @@ _GATHER_SECONDS = 0.02  # events come in bursts
 _POLL_SECONDS = 5.0  # while events are heard; otherwise as often as Prefect's setting says
 _REFRESH_SECONDS = 2.0
 _LAST_WORDS_SECONDS = 2.0
+_MOMENT_SECONDS = 1.0
 
 
 class CannotFork(CasemillError):
@@ -62,6 +64,14 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
     _description = (
         "Forks each run from a process that has Prefect and the flows imported, so that it starts at once."
     )
+
+    def get_name_slug(self) -> str:
+        """It is part of every event."""
+        return self._name_slug
+
+    @cached_property
+    def _name_slug(self) -> str:
+        return super().get_name_slug()
 
     async def setup(self) -> None:
         if not forking_is_sound():
@@ -174,7 +184,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
 
     async def _run_to_end(self, hand: Hand, configuration: WarmConfiguration) -> None:
         submitted = self.tell_submitted(configuration)
-        begun = _Begun(lambda pid: self._errands.begin(self._states.mark(hand.run, pid, self._labels())))
+        begun = _Begun(lambda pid: self._errands.begin(self._tell_where(hand, pid)))
         try:
             result = await self.run(hand.run, configuration, begun)
         except OutOfDate:
@@ -195,6 +205,13 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             state = await self._states.crashed(hand.run, result.cause)
         if state is not None:
             await self._hooks.run(hand, configuration, state)
+
+    async def _tell_where(self, hand: Hand, pid: int) -> None:
+        """Its process once it has taken a moment: that of a short run is gone before anybody looks for it."""
+        await self._states.tell_worker(hand.run, self._labels())
+        await asyncio.sleep(_MOMENT_SECONDS)
+        if hand.forked is not None and not hand.forked.ended.done():
+            await self._states.tell_process(hand.run, pid)
 
     def _labels(self) -> dict[str, Any]:
         return {

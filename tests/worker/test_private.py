@@ -10,15 +10,17 @@ from uuid import uuid4
 
 import anyio
 import pytest
-from prefect import _flow_run_suspension, flow_engine
+from prefect import _flow_run_suspension, flow_engine, results
 from prefect._internal import control_listener
 from prefect._internal.concurrency.services import QueueService
 from prefect.client import orchestration
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.context import FlowRunContext
 from prefect.events import related
+from prefect.filesystems import LocalFileSystem
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
-from prefect.workers.base import BaseWorker
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.workers.base import BaseJobConfiguration, BaseWorker
 
 from casemill.worker import private
 from casemill.worker.orders import Named
@@ -32,6 +34,8 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
         (flow_engine, "_send_heartbeats"),
         (flow_engine, "observe_flow_run_suspension"),
         (orchestration, "ssl"),
+        (results, "_read_server_default_result_storage_block_id"),
+        (results, "_aread_server_default_result_storage_block_id"),
     ]
     for module, name in replaced:
         monkeypatch.setattr(module, name, getattr(module, name))
@@ -54,6 +58,14 @@ def test_the_events_that_prefects_worker_tells_are_told_by_these() -> None:
     assert "self._emit_flow_run_executed_event(result, configuration, submitted_event)" in told
     health = inspect.signature(BaseWorker._event_related_resources).parameters
     assert health["configuration"].default is None, "the pool alone is told with the worker's health"
+
+
+def test_a_run_gets_the_settings_of_this_process_as_prefect_spells_them_out() -> None:
+    assert "**self._base_environment()," in inspect.getsource(BaseJobConfiguration.prepare_for_flow_run)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):
+        assert private.KnownSettings._base_environment() == BaseJobConfiguration._base_environment()
+        with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:2/api"}):
+            assert private.KnownSettings._base_environment()["PREFECT_API_URL"] == "http://127.0.0.1:2/api"
 
 
 class Stuck(QueueService[int]):
@@ -101,12 +113,22 @@ def test_the_engine_uses_what_is_made_lighter(as_it_was: None) -> None:
 
 def test_clients_share_one_tls_context(as_it_was: None) -> None:
     made: list[Any] = []
-    private.lighten(lambda *_: nullcontext())
+    private.lighten(lambda *_: nullcontext(), None)
     for _ in range(2):
         with SyncPrefectClient("http://127.0.0.1:1/api") as client:
             made.append(client._client._transport._pool._ssl_context)
     assert isinstance(made[0], ssl.SSLContext)
     assert made[0] is made[1]
+
+
+def test_the_default_storage_of_results_is_not_asked_for(as_it_was: None) -> None:
+    known = uuid4()
+    private.lighten(lambda *_: nullcontext(), known)
+    assert results._get_default_persist_result() is True
+    assert anyio.run(results._aget_default_persist_result) is True
+    private.lighten(lambda *_: nullcontext(), None)
+    assert isinstance(results._get_default_result_storage().storage, LocalFileSystem)
+    assert isinstance(anyio.run(results._aget_default_result_storage).storage, LocalFileSystem)
 
 
 def test_what_is_remembered_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
