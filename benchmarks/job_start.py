@@ -46,6 +46,7 @@ def sits():
 WORKERS = {"stock": "process", "warm": "casemill"}
 AT_ONCE = 10  # the limit of the pool
 SITTING = 3
+QUIET_SECONDS = 6.0  # between one run and the next: what a worker has just read of a deployment is forgotten
 PATIENCE = 1800.0
 
 
@@ -176,7 +177,7 @@ def measure_worker(server: psutil.Process, folder: Path, kind: str, idle: int, r
             over(client, [start(client, nothing)])
             times = []
             for _ in range(idle):
-                time.sleep(1)
+                time.sleep(QUIET_SECONDS)
                 [run] = over(client, [start(client, nothing)])
                 times.append((run.start_time - run.created).total_seconds())
             cpu, begun = cpu_seconds(server), time.monotonic()

@@ -1,8 +1,9 @@
 """What a run needs to be started: how, from which code, and the order for its process."""
 
+import asyncio
 import copy
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Preparation:
 
     async def configure(self, run: FlowRun) -> WarmConfiguration:
         """As `BaseJobConfiguration.resolve_for_flow_run`, from what is known. Raises ObjectNotFound."""
+        await self._look_up(run)
         worker = self._worker
         deployment = await self._deployments.get(run.deployment_id) if run.deployment_id else None
         flow = await self._flows.get(run.flow_id)
@@ -58,6 +60,18 @@ class Preparation:
             run, deployment, flow, pool, worker.name, worker_id=worker.backend_id
         )
         return configuration
+
+    async def _look_up(self, run: FlowRun) -> None:
+        """Asks at once for all that is not known. What has no answer is asked for again where it is used."""
+        questions: list[Awaitable[object]] = [
+            self._flows.get(run.flow_id),
+            self._result_storage.get(self._worker.work_pool.id),
+        ]
+        if run.deployment_id is not None:
+            questions.append(self._deployments.get(run.deployment_id))
+        if run.work_queue_id is not None:
+            questions.append(self._queues.get(run.work_queue_id))
+        await asyncio.gather(*questions, return_exceptions=True)
 
     async def place(self, run: FlowRun) -> CodePlace:
         if run.deployment_id is None:
