@@ -148,6 +148,8 @@ def test_the_list_is_filtered_also_by_a_click_on_the_breakdown(site: Site) -> No
     page = site.as_user().page
     page.goto(PAGE)
     rows = page.locator("#tasks tbody tr")
+    expect(rows.first).to_contain_text("Smith v. Jones · parse")
+    expect(rows.first).to_contain_text("'docket'")
     page.locator("#breakdown").get_by_role("link", name="chunk").click()
     expect(page.locator("#name")).to_have_value("chunk")
     expect(rows).to_have_count(1)

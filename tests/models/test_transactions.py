@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, select
 
+from casemill import db
 from casemill.db import TRANSIENT, Database
 from casemill.models import Case, Limit, LimitName
 
@@ -75,6 +76,19 @@ def test_threads_that_read_and_then_write_wait_for_each_other(database: Database
     with ThreadPoolExecutor(WRITERS) as writers:
         list(writers.map(write, range(WRITERS)))
     assert version(database, "a") == WRITERS * ROUNDS
+
+
+def test_who_cannot_write_in_time_is_told_so_and_can_write_afterwards(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(db, "_LOCK_WAIT_SECONDS", 0.2)
+    with sqlite.write() as session:
+        session.add(Case(name="a"))
+        session.flush()
+        with pytest.raises(OperationalError, match="locked"):
+            count_up(sqlite, "a")
+    count_up(sqlite, "a")
+    assert version(sqlite, "a") == 1
 
 
 def test_a_new_file_may_be_opened_while_another_process_writes_to_it(tmp_path: Path):
