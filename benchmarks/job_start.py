@@ -1,6 +1,6 @@
 """How soon jobs start and how many get done: with Prefect's process worker, the warm worker, and RQ.
 
-    python benchmarks/job_start.py                          (all of it: about ten minutes on two slow cores)
+    python benchmarks/job_start.py                          (all of it: about 25 minutes on two slow cores)
     python benchmarks/job_start.py --runs 20 --only warm sqlite
 
 Each database has one Prefect server, which both workers are measured on in turn. PostgreSQL is measured where
