@@ -84,8 +84,8 @@ class Desk:
         return str(UUID(job))
 
     @contextmanager
-    def nothing_forked(self) -> Generator[None]:
-        """What workers start meanwhile, which must not be long, comes to be afterwards."""
+    def parents_held(self) -> Generator[None]:
+        """What workers start or end meanwhile, which must not be long, they start or end afterwards."""
         parents = [
             process
             for process in processes_of(self.up.home)
@@ -254,9 +254,10 @@ def test_cancelled_means_that_the_process_is_gone_and_retry_does_only_what_is_op
     eventually(lambda: ("parse", "completed", 1) in desk.ledger(job), 120)
     eventually(lambda: "processing" in dict(desk.documents("cut")), 60)
     asked = time.monotonic()
-    answer = desk.up.ask("POST", f"/jobs/{job}/cancellation", {"why": "a wrong folder"}, 202)
+    with desk.parents_held():
+        answer = desk.up.ask("POST", f"/jobs/{job}/cancellation", {"why": "a wrong folder"}, 202)
+        again = desk.up.ask("POST", f"/jobs/{job}/cancellation", status=409)
     assert (answer["status"], answer["sub_status"]) == ("running", "cancelling")
-    again = desk.up.ask("POST", f"/jobs/{job}/cancellation", status=409)
     assert "being cancelled already" in again["detail"]
     eventually(lambda: not desk.processes(job), 40)
     gone = time.monotonic() - asked
@@ -344,7 +345,7 @@ def test_a_job_cancelled_while_a_worker_starts_it_never_goes_on(desk: Desk, tmp_
     job = desk.running_batch(slow_cases(tmp_path, "early", 1, 3), "early")
     desk.up.ask("POST", f"/jobs/{job}/cancellation", status=202)
     desk.gone_before_cancelled(job, 60)
-    with desk.nothing_forked():
+    with desk.parents_held():
         desk.up.ask("POST", f"/jobs/{job}/restart", status=202)
         state = f"/flow_runs/{job}"
         eventually(lambda: desk.up.prefect(state)["state"]["type"] == "PENDING", 25)

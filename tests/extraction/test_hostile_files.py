@@ -36,8 +36,9 @@ def test_a_hostile_file_ends_and_the_next_document_is_read(sandbox: Sandbox, cor
     assert after.page_count == 2
 
 
-def test_memory_bombs_and_endless_files_are_told_apart(sandbox: Sandbox, corpus: Path):
-    bomb = sandbox.extract(corpus / "hostile/flate2_1GB.pdf", "upload.pdf")
+def test_memory_bombs_and_endless_files_are_told_apart(corpus: Path, limits: ExtractionLimits):
+    with Sandbox(1, limits) as patient:
+        bomb = patient.extract(corpus / "hostile/flate2_1GB.pdf", "upload.pdf")
     assert bomb.content_type == "application/pdf"
     assert isinstance(bomb.outcome, Unreadable)
     assert bomb.outcome.reason is Reason.TOO_MUCH_MEMORY

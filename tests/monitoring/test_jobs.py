@@ -40,14 +40,19 @@ def client(prefect_server: None) -> Iterator[SyncPrefectClient]:
 
 
 @pytest.fixture
-def settings(client: SyncPrefectClient) -> Settings:
-    """Of a pool of its own, with both deployments in it."""
+def settings(client: SyncPrefectClient) -> Iterator[Settings]:
+    """Of a pool of its own, with both deployments in it. What then waits of them is nobody's any more."""
     settings = Settings(work_pool=f"pool-{uuid4()}")
     client.create_work_pool(WorkPoolCreate(name=settings.work_pool, type="process"))
-    for deployed in (batch_flow, pipeline_flow):
-        deployment = deployed.to_deployment("default", tags=["drain"] if deployed is pipeline_flow else [])
-        deployment.apply(work_pool_name=settings.work_pool)
-    return settings
+    made = [
+        deployed.to_deployment("default", tags=["drain"] if deployed is pipeline_flow else []).apply(
+            work_pool_name=settings.work_pool
+        )
+        for deployed in (batch_flow, pipeline_flow)
+    ]
+    yield settings
+    for deployment in made:
+        client.delete_deployment(deployment)
 
 
 def test_a_shard_is_submitted_once_a_round(settings: Settings) -> None:
