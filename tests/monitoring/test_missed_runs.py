@@ -10,8 +10,10 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, FlowRun
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Completed, Crashed, Pending, Running, Scheduled
 from sqlmodel import select
 
@@ -47,8 +49,13 @@ class Clockwork:
     @property
     def runs(self) -> dict[str, list[FlowRun]]:
         """Of each schedule, in the order of their times."""
-        found = self.client.read_flow_runs(limit=200)
-        mine = [run for run in found if run.deployment_id == self.deployment and run.auto_scheduled]
+        found: list[FlowRun] = []
+        of_ours = DeploymentFilter(id=DeploymentFilterId(any_=[self.deployment]))
+        while page := self.client.read_flow_runs(
+            deployment_filter=of_ours, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200, offset=len(found)
+        ):
+            found.extend(page)
+        mine = [run for run in found if run.auto_scheduled]
         mine.sort(key=lambda run: run.expected_start_time or utc_now())
         schedules = self.client.read_deployment_schedules(self.deployment)
         return {
