@@ -8,6 +8,7 @@ It serves pools of its own type and of Prefect's type "process", which a stock w
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from functools import cached_property
@@ -44,6 +45,9 @@ _POLL_SECONDS = 5.0  # while events are heard; otherwise as often as Prefect's s
 _REFRESH_SECONDS = 2.0
 _LAST_WORDS_SECONDS = 2.0
 _MOMENT_SECONDS = 1.0
+
+WISH_SECONDS = 20.0
+"""A worker that ends by itself has this long for it. What it forked has ended by then."""
 
 
 class CannotFork(CasemillError):
@@ -258,7 +262,15 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             await asyncio.sleep(_REFRESH_SECONDS)
         while self._hands:
             await asyncio.sleep(_REFRESH_SECONDS)
-        os.kill(os.getpid(), signal.SIGTERM)
+        end_this_process()
+
+
+def end_this_process() -> None:
+    """As if somebody had told it to; where it hangs then, hard."""
+    last_resort = threading.Timer(WISH_SECONDS, os.kill, (os.getpid(), signal.SIGKILL))
+    last_resort.daemon = True
+    last_resort.start()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Begun(anyio.abc.TaskStatus[int]):
