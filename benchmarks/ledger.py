@@ -15,8 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 from sqlalchemy import create_engine
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from casemill.db import TRANSIENT, Database
 from casemill.migrations import migrate
@@ -58,18 +58,7 @@ class AsTheDriverDoes(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.engine = create_engine(url)
-
-    @contextmanager
-    def read(self) -> Generator[Session]:
-        with Session(self.engine, expire_on_commit=False) as session:
-            yield session
-
-    @contextmanager
-    def write(self) -> Generator[Session]:
-        with Session(self.engine, expire_on_commit=False) as session:
-            yield session
-            session.commit()
+        self.engine = self._reader = self._writer = create_engine(url)
 
 
 WAYS: dict[str, type[Database]] = {

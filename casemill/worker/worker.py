@@ -8,7 +8,6 @@ It serves pools of its own type and of Prefect's type "process", which a stock w
 import asyncio
 import os
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from functools import cached_property
@@ -46,9 +45,6 @@ _REFRESH_SECONDS = 2.0
 _LAST_WORDS_SECONDS = 2.0
 _MOMENT_SECONDS = 1.0
 
-WISH_SECONDS = 20.0
-"""A worker that ends by itself has this long for it. What it forked has ended by then."""
-
 
 class CannotFork(CasemillError):
     pass
@@ -83,6 +79,9 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
                 "The casemill worker needs Linux: elsewhere a process cannot be forked safely. Start "
                 "Prefect's own with --type process; it serves the same pool"
             )
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._end_serving = serving.cancel
         self._open = AsyncExitStack()
         self._due = asyncio.Event()
         self._asking = asyncio.Lock()
@@ -262,15 +261,7 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
             await asyncio.sleep(_REFRESH_SECONDS)
         while self._hands:
             await asyncio.sleep(_REFRESH_SECONDS)
-        end_this_process()
-
-
-def end_this_process() -> None:
-    """As if somebody had told it to; where it hangs then, hard."""
-    last_resort = threading.Timer(WISH_SECONDS, os.kill, (os.getpid(), signal.SIGKILL))
-    last_resort.daemon = True
-    last_resort.start()
-    os.kill(os.getpid(), signal.SIGTERM)
+        self._end_serving()  # no signal: in the background of a shell, the one that ends Prefect's is ignored
 
 
 class _Begun(anyio.abc.TaskStatus[int]):

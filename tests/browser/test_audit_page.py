@@ -123,13 +123,13 @@ def test_an_older_page_stays_where_it_is_and_counts_what_is_new(site: Site) -> N
     page.get_by_role("link", name="Next").click()
     rows = page.locator("#log tbody tr")
     expect(rows).to_have_count(21)
-    first = rows.first.inner_text()
+    expect(rows.first).to_contain_text("U49")
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     for count, words in ((2, "2 new entries"), (1, "3 new entries")):
         written(site, *({"user_name": "new"} for _ in range(count)))
         tell(site.desk.database, site.new_job(), FeedKind.JOB, status="running")
         expect(page.locator("#news")).to_contain_text(words)
-    assert rows.first.inner_text() == first
+    assert "U49" in rows.first.inner_text()
     page.locator("#news").get_by_role("link").click()
     expect(rows.first).to_contain_text("new")
     expect(page).to_have_url(re.compile("/audit$"))

@@ -1,23 +1,68 @@
-"""A worker whose own code changed ends, so that it is started again."""
+"""Workers end when they are told to or their own code changed, also in the background of a shell script.
 
+A shell has those ignore SIGINT, and Prefect's worker ends by a SIGINT to itself: it went on until killed.
+"""
+
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
-_CODE = """
-import os, signal, time
-from prefect.utilities.processutils import setup_signal_handlers_worker
-from casemill.worker import worker
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import get_current_settings
 
-worker.WISH_SECONDS = 0.2
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-setup_signal_handlers_worker(os.getpid(), "the worker", print)
-worker.end_this_process()
-time.sleep(60)
+from tests.worker.yard import Yard, eventually, new_yard, working
+
+IN_THE_BACKGROUND = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable]
+OUT_OF_DATE = """
+import sys
+from casemill.local.prefect_command import run_prefect
+from casemill.worker import warm_process
+
+warm_process._CODE = "of another version than on disk"
+run_prefect("worker", "start", "--pool", sys.argv[1], "--name", "changed", "--type", "casemill")
 """
 
 
-def test_a_worker_that_wants_to_end_and_hangs_is_ended_all_the_same() -> None:
-    """One heard its own signal, took no more runs, and was still there a minute later."""
-    done = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+@pytest.fixture
+def yard(client: SyncPrefectClient, tmp_path: Path) -> Iterator[Yard]:
+    """With a deployment, so that a worker has something to fork from."""
+    made = new_yard(client, tmp_path)
+    made.write("some_flows", "from prefect import flow\n\n@flow\ndef nothing():\n    pass\n")
+    made.deploy("some_flows", "nothing")
+    with working(made):
+        yield made
+
+
+def in_the_background(yard: Yard, *arguments: str) -> subprocess.Popen[str]:
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    with (yard.folder / "worker.log").open("a") as log:
+        process = subprocess.Popen(
+            [*IN_THE_BACKGROUND, *arguments],
+            env={**os.environ, **settings},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+    yard.processes.append(process)
+    return process
+
+
+def test_the_worker_of_casemill_up_ends_when_it_is_told_to(yard: Yard) -> None:
+    worker = in_the_background(yard, "-m", "casemill.local.prefect_worker", yard.pool, "told")
+    eventually(lambda: "started!" in yard.said("worker.log"))
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+    assert "stopped!" in yard.said("worker.log")
+
+
+def test_a_worker_whose_own_code_changed_ends(yard: Yard) -> None:
+    worker = in_the_background(yard, "-c", OUT_OF_DATE, yard.pool)
+    assert worker.wait(120) == 0
+    assert "own code changed" in yard.said("worker.log")
+    assert "stopped!" in yard.said("worker.log")
