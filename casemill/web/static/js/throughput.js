@@ -58,7 +58,7 @@
       ticks: { show: false }, border: { show: false },
     };
     return {
-      width: place.clientWidth, height: place.clientHeight, padding: [8, 12, 0, 0],
+      width: place.clientWidth, height: place.clientHeight, padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { size: 8, width: 2 } },
       scales: { x: { range: () => [shown.since, shown.until] }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 4)] } },
