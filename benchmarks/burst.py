@@ -99,7 +99,7 @@ def cancels(home: Path, client: Any, count: int) -> dict[str, Any]:
         client.set_flow_run_state(run_id, Cancelling())
         until(lambda one=process: not is_alive(one), "a process to be gone", pause=0.02)
         gone.append(time.monotonic() - asked)
-        [run] = over(client, [run_id])
+        [run] = over(client, [run_id], pause=0.1)
         assert run.state_name == "Cancelled", run.state
         free.append(time.monotonic() - asked)
     return {

@@ -54,13 +54,15 @@ PATIENCE = 1800.0
 class Measured:
     """Seconds from created to started, one at a time; runs a second, all at once; CPU seconds of the server.
 
-    memory_mib is what one run has of its own, pages that it shares with others counted in part.
+    memory_mib is what one run has of its own, pages that it shares with others counted in part. pace_ms is what
+    the same piece of work took meanwhile: where it differs, the machine was not the same, and nothing compares.
     """
 
     start_p50: float
     start_p95: float
     per_second: float
     memory_mib: float
+    pace_ms: float = 0.0
     server_cpu: float | None = None
     server_share: float | None = None
 
@@ -175,19 +177,24 @@ def measure_worker(server: psutil.Process, folder: Path, kind: str, idle: int, r
         command = [str(Path(sys.executable).with_name("prefect")), "worker", "start", "--type", WORKERS[kind]]
         with program([*command, "--pool", pool], code / "worker.log"):
             over(client, [start(client, nothing)])
-            times = []
+            times, paces = [], []
             for _ in range(idle):
+                paces.append(pace())
                 time.sleep(QUIET_SECONDS)
-                [run] = over(client, [start(client, nothing)])
+                run_id = start(client, nothing)
+                time.sleep(1)  # while it starts nobody asks for it
+                [run] = over(client, [run_id])
                 times.append((run.start_time - run.created).total_seconds())
             cpu, begun = cpu_seconds(server), time.monotonic()
             over(client, [start(client, nothing) for _ in range(runs)])
             seconds, cpu = time.monotonic() - begun, cpu_seconds(server) - cpu
+            paces += [pace() for _ in range(idle)]
             return Measured(
                 start_p50=round(statistics.median(times), 3),
                 start_p95=round(p95(times), 3),
                 per_second=round(runs / seconds, 2),
                 memory_mib=round(memory_of_runs(client, sits), 1),
+                pace_ms=round(statistics.median(paces), 1),
                 server_cpu=round(cpu / runs, 3),
                 server_share=round(cpu / seconds, 2),
             )
@@ -208,7 +215,7 @@ def start(client: Any, deployment: UUID) -> UUID:
     return client.create_flow_run_from_deployment(deployment).id
 
 
-def over(client: Any, run_ids: list[UUID]) -> list[Any]:
+def over(client: Any, run_ids: list[UUID], pause: float = 1.0) -> list[Any]:
     """The runs, when all are over; asked seldom, for the answers cost the server too."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
@@ -221,7 +228,7 @@ def over(client: Any, run_ids: list[UUID]) -> list[Any]:
                 found[run.id] = run
         return len(found) == len(run_ids)
 
-    until(all_over, "runs to end", pause=0.1 if len(run_ids) == 1 else 1.0)
+    until(all_over, "runs to end", pause)
     return [found[id] for id in run_ids]
 
 
@@ -269,10 +276,19 @@ def measure_rq(folder: Path, idle: int, runs: int) -> Measured:
             ],
             folder / "worker.log",
         ):
+            paces = [pace() for _ in range(idle)]
             done = subprocess.run(
                 [python, program_file, path, str(idle), str(runs)], check=True, capture_output=True, text=True
             )
-    return Measured(**json.loads(done.stdout))
+    paces += [pace() for _ in range(idle)]
+    return Measured(**json.loads(done.stdout), pace_ms=round(statistics.median(paces), 1))
+
+
+def pace() -> float:
+    begun = time.monotonic()
+    for number in range(100_000):
+        str(number)
+    return 1000 * (time.monotonic() - begun)
 
 
 @contextmanager
