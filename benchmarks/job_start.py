@@ -54,8 +54,8 @@ PATIENCE = 1800.0
 class Measured:
     """Seconds from created to started, one at a time; runs a second, all at once; CPU seconds of the server.
 
-    memory_mib is what one run has of its own, pages that it shares with others counted in part. pace_ms is what
-    the same piece of work took meanwhile: where it differs, the machine was not the same, and nothing compares.
+    memory_mib is what one run has of its own, pages that it shares with others counted in part. pace_ms is
+    what the same piece of work took meanwhile: where it differs, the machine was faster or slower.
     """
 
     start_p50: float
