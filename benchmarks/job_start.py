@@ -182,7 +182,7 @@ def measure_worker(server: psutil.Process, folder: Path, kind: str, idle: int, r
                 paces.append(pace())
                 time.sleep(QUIET_SECONDS)
                 run_id = start(client, nothing)
-                time.sleep(1)  # while it starts nobody asks for it
+                time.sleep(1)  # to be asked at once would keep the server from starting it
                 [run] = over(client, [run_id])
                 times.append((run.start_time - run.created).total_seconds())
             cpu, begun = cpu_seconds(server), time.monotonic()

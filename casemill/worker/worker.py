@@ -248,14 +248,15 @@ class WarmWorker(PrefectsSubmission, BaseWorker[WarmConfiguration, WarmVariables
                 work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name]))
             ):
                 self._warm.learn(place_of(deployment))
-        while not self._is_ending:
+        is_current = True
+        while is_current:
             try:
                 await self._warm.refresh()
             except ParentGone:
                 self.log().exception("No process to fork from could be started")
             except OutOfDate as why:
                 self.log().warning("%s: it ends when its runs have ended", why)
-                self._is_ending = True
+                self._is_ending, is_current = True, False
             if self._health.is_news():
                 self._health.tell(self.worker_resource(), self.pool_resources())
             await asyncio.sleep(_REFRESH_SECONDS)

@@ -3,16 +3,13 @@
 A shell has those ignore SIGINT, and Prefect's worker ends by a SIGINT to itself: it went on until killed.
 """
 
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.settings import get_current_settings
 
 from tests.worker.yard import Yard, eventually, new_yard, working
 
@@ -37,24 +34,8 @@ def yard(client: SyncPrefectClient, tmp_path: Path) -> Iterator[Yard]:
         yield made
 
 
-def in_the_background(yard: Yard, *arguments: str) -> subprocess.Popen[str]:
-    settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    with (yard.folder / "worker.log").open("a") as log:
-        process = subprocess.Popen(
-            [*IN_THE_BACKGROUND, *arguments],
-            env={**os.environ, **settings},
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            text=True,
-        )
-    yard.processes.append(process)
-    return process
-
-
 def test_the_worker_of_casemill_up_ends_when_it_is_told_to(yard: Yard) -> None:
-    worker = in_the_background(yard, "-m", "casemill.local.prefect_worker", yard.pool, "told")
+    worker = yard.begin([*IN_THE_BACKGROUND, "-m", "casemill.local.prefect_worker", yard.pool, "told"])
     eventually(lambda: "started!" in yard.said("worker.log"))
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
@@ -62,7 +43,7 @@ def test_the_worker_of_casemill_up_ends_when_it_is_told_to(yard: Yard) -> None:
 
 
 def test_a_worker_whose_own_code_changed_ends(yard: Yard) -> None:
-    worker = in_the_background(yard, "-c", OUT_OF_DATE, yard.pool)
+    worker = yard.begin([*IN_THE_BACKGROUND, "-c", OUT_OF_DATE, yard.pool])
     assert worker.wait(120) == 0
     assert "own code changed" in yard.said("worker.log")
     assert "stopped!" in yard.said("worker.log")

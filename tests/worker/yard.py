@@ -94,13 +94,17 @@ class Yard:
         return path.read_text() if path.exists() else ""
 
     def work(self, kind: str = "casemill", name: str = "warm", **environment: str) -> subprocess.Popen[str]:
-        """A worker, started as a user starts one, when it is online."""
-        settings = get_current_settings().to_environment_variables(exclude_unset=True)
+        """A worker, started as a user starts one."""
         command = [str(PREFECT), "worker", "start", "--pool", self.pool, "--type", kind, "--name", name]
+        return self.begin(command, **{"PREFECT_WORKER_QUERY_SECONDS": "2", **environment})
+
+    def begin(self, command: list[str], **environment: str) -> subprocess.Popen[str]:
+        """A process that writes to worker.log and ends with the test."""
+        settings = get_current_settings().to_environment_variables(exclude_unset=True)
         with (self.folder / "worker.log").open("a") as log:
             process = subprocess.Popen(
                 command,
-                env={**os.environ, **settings, "PREFECT_WORKER_QUERY_SECONDS": "2", **environment},
+                env={**os.environ, **settings, **environment},
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
