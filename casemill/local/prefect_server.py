@@ -4,10 +4,17 @@ Prefect opens SQLite transactions deferred: one that begins by reading and then 
 another wrote meanwhile, and the server answers 503 "database is locked" to whoever submits a few dozen runs.
 Taking the write lock at the start makes it wait instead. The configuration is injected the way Prefect
 provides for (`prefect.server.database.dependencies`); nothing of it is patched.
+
+They wait for one another in the event loop, not in SQLite: a connection that waits there is locked, and where
+Python's garbage collector comes upon an old cursor of it, the event loop waits with it, which then cannot
+let the transaction end that has the lock. Nothing was answered for a minute.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from weakref import WeakKeyDictionary
 
 import uvicorn
 from prefect.server.api.server import create_app
@@ -18,16 +25,37 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from casemill.local.lifeline import end_with_parent
 
+_own: ContextVar[object] = ContextVar("_own", default=None)
+
 
 class ImmediateTransactions(AioSqliteConfiguration):
-    """Every transaction takes the write lock when it begins."""
+    """Every transaction takes the write lock when it begins, one after the other as they come."""
+
+    def __init__(self, connection_url: str) -> None:
+        super().__init__(connection_url)
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._at_work: object = None
 
     @asynccontextmanager
     async def begin_transaction(
         self, session: AsyncSession, with_for_update: bool = False
     ) -> AsyncGenerator[AsyncSessionTransaction]:
-        async with super().begin_transaction(session, with_for_update=True) as transaction:
+        async with self._turn(), super().begin_transaction(session, with_for_update=True) as transaction:
             yield transaction
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        if self._at_work is not None and _own.get() is self._at_work:
+            yield  # one within another: to wait for that were to wait for ever
+            return
+        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            self._at_work = object()
+            token = _own.set(self._at_work)
+            try:
+                yield
+            finally:
+                _own.reset(token)
+                self._at_work = None
 
 
 def main() -> None:

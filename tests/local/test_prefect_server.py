@@ -43,6 +43,46 @@ def test_a_transaction_holds_the_write_lock_from_its_beginning(tmp_path: Path) -
     assert not another_can_write_during_a_transaction(ImmediateTransactions(connection_url=url), file)
 
 
+def test_transactions_wait_for_one_another_outside_of_sqlite(tmp_path: Path) -> None:
+    """A connection that waits in SQLite is locked. Python's garbage collector, come upon an old cursor of it,
+    stopped the event loop there for a minute: the transaction that had the lock could not end."""
+    ours = ImmediateTransactions(connection_url=f"sqlite+aiosqlite:///{tmp_path / 'prefect.db'}")
+    begun: list[str] = []
+
+    async def write(name: str, reading: asyncio.Event, go_on: asyncio.Event) -> None:
+        async with await ours.session(await ours.engine()) as session, ours.begin_transaction(session):
+            begun.append(name)
+            await session.execute(sa.text("SELECT 1"))
+            reading.set()
+            await go_on.wait()
+
+    async def three() -> None:
+        reading, go_on = asyncio.Event(), asyncio.Event()
+        writers = [asyncio.create_task(write("first", reading, go_on))]
+        await reading.wait()
+        writers += [asyncio.create_task(write(name, reading, go_on)) for name in ("second", "third")]
+        await asyncio.sleep(0.5)
+        assert begun == ["first"]
+        go_on.set()
+        await asyncio.wait_for(asyncio.gather(*writers), 10)
+
+    asyncio.run(three())
+    assert begun == ["first", "second", "third"]
+
+
+def test_a_transaction_within_another_does_not_wait_for_it(tmp_path: Path) -> None:
+    ours = ImmediateTransactions(connection_url=f"sqlite+aiosqlite:///{tmp_path / 'prefect.db'}")
+
+    async def both() -> None:
+        engine = await ours.engine()
+        async with await ours.session(engine) as outer, ours.begin_transaction(outer):
+            async with await ours.session(engine) as inner, ours.begin_transaction(inner):
+                await inner.execute(sa.text("SELECT 1"))
+            await outer.execute(sa.text("SELECT 1"))
+
+    asyncio.run(asyncio.wait_for(both(), 10))
+
+
 def test_prefects_own_configuration_does_not(tmp_path: Path) -> None:
     """If this fails, Prefect has mended it, and our launcher can go."""
     file = tmp_path / "prefect.db"
