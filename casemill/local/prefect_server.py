@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import uvicorn
@@ -21,9 +22,13 @@ from prefect.server.api.server import create_app
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import set_database_config
 from prefect.settings import get_current_settings
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy import UpdateBase
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
 
 from casemill.local.lifeline import end_with_parent
+
+_TURN_SECONDS = 60.0
+"""As long as Prefect lets SQLite wait. Then SQLite may say itself that the database is locked."""
 
 _own: ContextVar[object] = ContextVar("_own", default=None)
 
@@ -33,29 +38,54 @@ class ImmediateTransactions(AioSqliteConfiguration):
 
     def __init__(self, connection_url: str) -> None:
         super().__init__(connection_url)
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
         self._at_work: object = None
+
+    async def session(self, engine: AsyncEngine) -> AsyncSession:
+        return _Session(engine, self)
 
     @asynccontextmanager
     async def begin_transaction(
         self, session: AsyncSession, with_for_update: bool = False
     ) -> AsyncGenerator[AsyncSessionTransaction]:
-        async with self._turn(), super().begin_transaction(session, with_for_update=True) as transaction:
+        async with self.turn(), super().begin_transaction(session, with_for_update=True) as transaction:
             yield transaction
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncGenerator[None]:
+    async def turn(self) -> AsyncGenerator[None]:
+        """To write. Who has it already does not wait for itself."""
         if self._at_work is not None and _own.get() is self._at_work:
-            yield  # one within another: to wait for that were to wait for ever
+            yield
             return
-        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            self._at_work = object()
-            token = _own.set(self._at_work)
-            try:
-                yield
-            finally:
-                _own.reset(token)
-                self._at_work = None
+        lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await lock.acquire()
+        except TimeoutError:
+            yield
+            return
+        self._at_work = object()
+        token = _own.set(self._at_work)
+        try:
+            yield
+        finally:
+            _own.reset(token)
+            self._at_work = None
+            lock.release()
+
+
+class _Session(AsyncSession):
+    """Outside of a transaction, as Prefect writes events, each statement is one of its own."""
+
+    def __init__(self, engine: AsyncEngine, transactions: ImmediateTransactions) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self._transactions = transactions
+
+    async def execute(self, statement: Any, *args: Any, **more: Any) -> Any:
+        if not isinstance(statement, UpdateBase):
+            return await super().execute(statement, *args, **more)
+        async with self._transactions.turn():
+            return await super().execute(statement, *args, **more)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The embedded Prefect server takes SQLite's write lock when a transaction begins."""
 
 import asyncio
+import contextvars
 import sqlite3
 from pathlib import Path
 
@@ -68,6 +69,29 @@ def test_transactions_wait_for_one_another_outside_of_sqlite(tmp_path: Path) -> 
 
     asyncio.run(three())
     assert begun == ["first", "second", "third"]
+
+
+def test_what_is_written_outside_of_a_transaction_waits_as_they_do(tmp_path: Path) -> None:
+    """Prefect writes events so."""
+    ours = ImmediateTransactions(connection_url=f"sqlite+aiosqlite:///{tmp_path / 'prefect.db'}")
+    table = sa.table("numbers", sa.column("number"))
+    sent: list[str] = []
+
+    async def both() -> None:
+        engine = await ours.engine()
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+        async with await ours.session(engine) as writer, await ours.session(engine) as plain:
+            async with ours.begin_transaction(writer):
+                await writer.execute(sa.text("CREATE TABLE numbers (number INTEGER)"))
+                alone = contextvars.Context()
+                adding = asyncio.create_task(plain.execute(sa.insert(table).values(number=2)), context=alone)
+                await asyncio.sleep(0.5)
+                assert not any("INSERT" in statement for statement in sent)
+                await writer.execute(sa.insert(table).values(number=1))
+            await asyncio.wait_for(adding, 10)
+            assert (await plain.execute(sa.select(table))).scalars().all() == [1, 2]
+
+    asyncio.run(both())
 
 
 def test_a_transaction_within_another_does_not_wait_for_it(tmp_path: Path) -> None:
